@@ -1,0 +1,189 @@
+"""Cards: questions with their rubric points, read from YAML and validated with file and line."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from interviewer.errors import KnowledgeError
+from interviewer.language import Lang
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Keys = list[Annotated[list[Words], Field(min_length=1)]]
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class Bilingual(_Read):
+    """The same words in both languages."""
+
+    en: Words
+    zh: Words
+
+    def get(self, lang: Lang) -> str:
+        """Return the wording in one language."""
+        return self.zh if lang == "zh" else self.en
+
+
+class Source(Bilingual):
+    """A verbatim piece of one line of a note, in each language."""
+
+    note: Name | None = None
+    """Name of the note; the card's topic when absent."""
+
+
+class Point(_Read):
+    """One atomic, checkable claim."""
+
+    id: Name
+    weight: int = Field(ge=1, le=3)
+    text: Bilingual
+    source: Source
+    keys: Keys = []
+    """Groups of wordings; an answer that makes the point says one of each group."""
+    follow_up: Bilingual
+
+
+class Misconception(_Read):
+    """A wrong claim that candidates make."""
+
+    id: Name
+    claim: Bilingual
+    why: Bilingual
+    contradicts: list[Name] = Field(min_length=1)
+    """Points that are contradicted when the claim is made."""
+    keys: Keys = Field(min_length=1)
+
+
+class Card(_Read):
+    """A question with its rubric."""
+
+    id: Name
+    topic: str = ""
+    difficulty: Literal[1, 2, 3, 4, 5]
+    subject: Bilingual
+    question: Bilingual
+    points: list[Point] = Field(min_length=4, max_length=8)
+    hints: list[Bilingual] = Field(min_length=1, max_length=4)
+    misconceptions: list[Misconception] = []
+    reference: Bilingual
+
+    def point(self, point_id: str) -> Point:
+        """Return a point by its id."""
+        return next(point for point in self.points if point.id == point_id)
+
+
+class Topic(_Read):
+    """One file of cards."""
+
+    topic: Name
+    title: Bilingual
+    cards: list[Card] = Field(min_length=1)
+
+
+class Problem(_Read):
+    """What is wrong, and where."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class BadCards(KnowledgeError):
+    """A file of cards is wrong."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        more = f" (and {len(problems) - 1} more; `interviewer cards check` lists them)" if len(problems) > 1 else ""
+        super().__init__(f"{problems[0]}{more}")
+        self.problems = problems
+
+
+class CardFile:
+    """A parsed file of cards that remembers its lines.
+
+    Raises:
+        BadCards: the file is not what the schema says; every problem has its line.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self.name = name
+        self._nodes: yaml.Node | None = None
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            text = path.read_text(encoding="utf-8")
+            self._text = text
+            data = yaml.load(text, Loader=loader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise BadCards([Problem(file=name, line=line, message=f"not YAML: {error.problem}")]) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise BadCards([Problem(file=name, line=1, message=f"not UTF-8 YAML: {error}")]) from error
+        except OSError as error:
+            raise BadCards([Problem(file=name, line=1, message=f"cannot be read: {error.strerror}")]) from error
+        self.topic = self._validate(data)
+
+    def _validate(self, data: Any) -> Topic:
+        if not isinstance(data, dict):
+            raise BadCards([Problem(file=self.name, line=1, message="not a mapping with topic, title and cards")])
+        try:
+            topic = Topic.model_validate(data)
+        except ValidationError as error:
+            raise BadCards(
+                [
+                    Problem(file=self.name, line=self.line(e["loc"]), message=f"{_where(e['loc'])}: {e['msg']}")
+                    for e in error.errors()
+                ]
+            ) from error
+        cards = [card.model_copy(update={"topic": topic.topic}) for card in topic.cards]
+        return topic.model_copy(update={"cards": cards})
+
+    def line(self, location: tuple[int | str, ...]) -> int:
+        """Return the line (from 1) of a place such as ("cards", 3, "points")."""
+        if self._nodes is None:
+            self._nodes = yaml.compose(self._text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        node: Any = self._nodes
+        line = 1
+        for step in location:
+            found = _child(node, step)
+            if found is None:
+                break
+            line, node = found
+        return line
+
+
+def _child(node: Any, step: int | str) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(step):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark.line + 1, node.value[step]
+    return None
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(step + 1) if isinstance(step, int) else step for step in location)
+
+
+def read_cards(folder: Path) -> Iterator[CardFile | BadCards]:
+    """Read each cards/*.yaml of a knowledge folder, in order of name; a wrong file comes as its error."""
+    for path in sorted((folder / "cards").glob("*.yaml")):
+        try:
+            stat = path.stat()
+            yield _cached(path, stat.st_mtime_ns, stat.st_size)
+        except BadCards as error:
+            yield error
+
+
+@lru_cache(maxsize=256)
+def _cached(path: Path, _modified: int, _size: int) -> CardFile:
+    return CardFile(path, name=f"cards/{path.name}")

@@ -1,0 +1,119 @@
+"""Grade a file of answers: one JSON line in, one JSON line out."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from interviewer.errors import ConfigError
+from interviewer.grading.grade import Claim, JudgingTask
+from interviewer.grading.offline import OfflineJudge
+from interviewer.grading.pipeline import grade
+from interviewer.language import Glossary, glossary
+from interviewer.retrieval.embedder import embedder
+from interviewer.settings import Settings
+
+Words = Annotated[str, StringConstraints(min_length=1)]
+
+
+class PointLine(BaseModel):
+    """A point of a line."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+    id: str
+    text: Words
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
+class Line(BaseModel):
+    """One answer to grade."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+    id: str
+    lang: Literal["en", "zh"] = "en"
+    question: str = ""
+    points: list[PointLine] = Field(min_length=1)
+    reference: str | None = None
+    answer: str
+
+
+async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> int:
+    """Grade every line; a line that can't be read comes out as not graded. Returns the exit code.
+
+    Raises:
+        ConfigError: the file cannot be read, or the output not written.
+    """
+    lines = _lines(file)
+    words = glossary(settings.knowledge)
+    judge = OfflineJudge(embedder(settings.embedder), words)
+    bad = 0
+    with ExitStack() as stack:
+        target = stack.enter_context(_writable(output)) if output else sys.stdout
+        async for result in _grades(lines, judge, words):
+            bad += "line" in result
+            print(json.dumps(result, ensure_ascii=False), file=target, flush=True)
+    if bad:
+        print(f"error: {bad} line(s) of {file} could not be read; their reason is in the output", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _writable(output: Path) -> TextIO:
+    try:
+        return output.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {output}: {error.strerror}") from error
+
+
+async def _grades(lines: list[str], judge: OfflineJudge, words: Glossary) -> AsyncIterator[dict[str, Any]]:
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            line = Line.model_validate(json.loads(text))
+        except (ValueError, ValidationError) as error:
+            yield _unreadable(number, text, error)
+            continue
+        if len({point.id for point in line.points}) < len(line.points):
+            yield {
+                "id": line.id,
+                "line": number,
+                "score": None,
+                "graded": False,
+                "reason": "two points have one id",
+                "engine": judge.name,
+                "points": [],
+            }
+            continue
+        claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=[]) for p in line.points)
+        task = JudgingTask(question=line.question, answer=line.answer, lang=line.lang, claims=claims)
+        yield {"id": line.id, **(await grade(task, judge=judge, glossary=words)).as_json()}
+
+
+def _unreadable(number: int, text: str, error: ValueError) -> dict[str, Any]:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    else:
+        why = f"not JSON: {error}"
+    try:
+        data = json.loads(text)
+        name = str(data["id"]) if isinstance(data, dict) and "id" in data else None
+    except ValueError:
+        name = None
+    return {
+        "id": name, "line": number, "score": None, "graded": False, "reason": f"line {number}: {why}",
+        "engine": "offline", "points": [],
+    }  # fmt: skip

@@ -1,0 +1,158 @@
+"""Practice in the terminal."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from interviewer.desk import interview_desk, with_about
+from interviewer.errors import AnswerRefused
+from interviewer.grading.grade import Grade
+from interviewer.interview import Delta, Event, Interview
+from interviewer.language import Lang
+from interviewer.progress import Move, SessionSettings, progress
+from interviewer.report import make_report
+from interviewer.settings import Settings
+from interviewer.transcript import Turn
+
+MOVES: dict[str, Move] = {
+    "/hint": "hint", "/skip": "skip", "/back": "back", "/reference": "reference", "/stop": "stop",
+    "/提示": "hint", "/跳过": "skip", "/返回": "back", "/参考": "reference", "/结束": "stop",
+}  # fmt: skip
+HELP: dict[Lang, str] = {
+    "en": "Enter sends (Alt+Enter: new line). /hint (costs 10 %) /skip /idk /back /reference /stop /help",
+    "zh": "回车发送(Alt+回车换行)。/提示(扣 10%) /跳过 /不会 /返回 /参考 /结束 /帮助",
+}
+MARKS = {"covered": "✔", "partial": "◐", "missed": "✘", "contradicted": "⚠", "uncertain": "?"}
+
+
+class Terminal:
+    """One practice session in the terminal: talk on stderr when stdout carries JSON."""
+
+    def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        self._settings = settings
+        self._json = as_json
+        self._lang: Lang = settings.lang
+
+    async def practise(self, wish: SessionSettings, *, resume: str | None) -> int:
+        """Play a session to its end; Ctrl-C leaves it saved. Returns the exit code."""
+        async with interview_desk(self._settings) as interview:
+            if resume:
+                transcript = await interview.store.transcript(resume)
+                session_id, lang = resume, progress(transcript).settings.lang
+            else:
+                session_id = await interview.open(with_about(wish, self._settings, interview.library))
+                lang = wish.lang
+            self._lang = lang
+            self._say(f"session {session_id} · engine: {interview.engine.name} · {HELP[lang]}")
+            if resume:
+                self._repeat(list(transcript.of("question", "follow_up"))[-1:])
+            try:
+                await self._play(interview, session_id, lang)
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                self._say(f"\nsaved; go on with: interviewer practice --resume {session_id}")
+                return 130
+            return 0
+
+    async def _play(self, interview: Interview, session_id: str, lang: Lang) -> None:
+        await self._show(interview.go_on(session_id), interview)
+        ask = _prompt()
+        while not progress(await interview.store.transcript(session_id)).closed:
+            try:
+                line = await ask()
+            except EOFError:
+                self._say(f"no more input; saved, go on with: interviewer practice --resume {session_id}")
+                break
+            await self._take(interview, session_id, line, lang)
+        report = make_report(await interview.store.transcript(session_id), interview.library)
+        if self._json:
+            self._put({"event": "report", **report.as_json()})
+        else:
+            print(report.as_markdown())
+
+    async def _take(self, interview: Interview, session_id: str, line: str, lang: Lang) -> None:
+        word = line.strip().lower()
+        if word in ("/help", "/帮助"):
+            self._say(HELP[lang])
+            return
+        if word in ("/idk", "/不会"):
+            line, word = ("I don't know", "") if lang == "en" else ("不知道", "")
+        if word.startswith("/") and word not in MOVES and len(word.split()) == 1:
+            self._say(f"no such command: {word}. {HELP[lang]}")
+            return
+        events = interview.move(session_id, MOVES[word]) if word in MOVES else interview.answer(session_id, line)
+        try:
+            await self._show(events, interview)
+        except AnswerRefused as error:
+            self._say(str(error))
+
+    async def _show(self, events: AsyncIterator[Event], interview: Interview) -> None:
+        streamed = False
+        async for event in events:
+            if isinstance(event, Delta):
+                streamed = True
+                if not self._json:
+                    print(event.text, end="", flush=True)
+            elif self._json:
+                self._put({"event": event.kind, "number": event.number, "text": event.text, **event.data})
+            else:
+                self._turn(event, interview, spoken=streamed)
+                streamed = False
+
+    def _turn(self, turn: Turn, interview: Interview, *, spoken: bool) -> None:
+        if turn.kind == "grade":
+            card = interview.library.cards[turn.data["card"]]
+            print()
+            for point in Grade.from_json(turn.data["grade"]).points:
+                if point.verdict == "missed":
+                    # The wording of a missed point would answer the follow-up: the report shows it.
+                    print(f"  {MARKS['missed']} …")
+                    continue
+                print(f"  {MARKS[point.verdict]} {card.point(point.id).text.get(self._lang)}")
+                for span in point.evidence:
+                    print(f'      "{span.text}"')
+                if point.why:
+                    print(f"      {point.why}")
+        elif spoken:
+            print("\n")
+        elif turn.text and turn.role == "interviewer":
+            print(f"{turn.text}\n")
+
+    def _repeat(self, turns: list[Turn]) -> None:
+        for turn in turns:
+            if self._json:
+                self._put({"event": turn.kind, "number": turn.number, "text": turn.text, **turn.data})
+            else:
+                print(f"{turn.text}\n")
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def _put(self, data: dict[str, Any]) -> None:
+        print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def _prompt() -> Callable[[], Awaitable[str]]:
+    """Return how answers are read: an editing prompt on a terminal, else a line of the pipe each."""
+    if not sys.stdin.isatty():
+
+        async def piped() -> str:
+            line: str = await asyncio.to_thread(sys.stdin.readline)
+            if not line:
+                raise EOFError
+            return line
+
+        return piped
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+    keys.add("enter")(lambda event: event.current_buffer.validate_and_handle())
+    keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
+    session: Any = PromptSession(multiline=True, key_bindings=keys)
+
+    async def typed() -> str:
+        return str(await session.prompt_async("> "))
+
+    return typed

@@ -1,0 +1,1 @@
+"""Engines: who speaks and judges."""

@@ -1,0 +1,55 @@
+"""What the interview needs from an engine, and nothing more."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from interviewer.cards import Card, Point
+from interviewer.grading.grade import Grade, JudgingTask, PointGrade
+from interviewer.language import Lang
+from interviewer.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Put a card's question."""
+
+    card: Card
+    number: int
+    total: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """Ask about one point that was missed, without giving it away."""
+
+    card: Card
+    point: Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """Say what the grade was."""
+
+    card: Card
+    grade: Grade
+    cites: tuple[str, ...]
+    """Passages the question stands on."""
+
+
+Cue = Ask | FollowUp | Feedback
+
+
+class Engine(Protocol):
+    """Who speaks and judges."""
+
+    name: str
+
+    def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str]:
+        """Say what a cue calls for, piece by piece."""
+        ...
+
+    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
+        """Return one verdict a claim, in order."""
+        ...

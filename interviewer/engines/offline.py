@@ -1,0 +1,50 @@
+"""The offline engine: speaks from the cards and the templates of prompts/offline; it is no model."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import assert_never
+
+from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
+from interviewer.grading.grade import JudgingTask, PointGrade
+from interviewer.grading.offline import OfflineJudge
+from interviewer.language import Glossary, Lang
+from interviewer.library_check import given_away
+from interviewer.prompts import render
+from interviewer.retrieval.embedder import Embedder
+from interviewer.transcript import Transcript
+
+
+class OfflineEngine:
+    """Speaks and judges with no model server."""
+
+    name = "offline"
+
+    def __init__(self, embedder: Embedder, glossary: Glossary) -> None:
+        self._judge = OfflineJudge(embedder, glossary)
+
+    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
+        """Return one verdict a claim, in order."""
+        return await self._judge.judge(task)
+
+    async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str]:
+        """Say what a cue calls for, line by line."""
+        for line in self._text(cue, lang).splitlines(keepends=True):
+            yield line
+
+    def _text(self, cue: Cue, lang: Lang) -> str:
+        match cue:
+            case Ask(card=card, number=number, total=total, again=again):
+                question = card.question.get(lang)
+                return render("offline/ask", lang=lang, question=question, number=number, total=total, again=again)
+            case FollowUp(card=card, point=point):
+                wording = point.follow_up.get(lang)
+                if given_away(wording, card=card, point=point):
+                    wording = ""
+                return render("offline/follow_up", lang=lang, follow_up=wording, subject=card.subject.get(lang))
+            case Feedback(grade=grade, cites=cites):
+                verdicts = [point.verdict for point in grade.points]
+                numbers = {name: verdicts.count(name) for name in ("covered", "partial", "missed", "contradicted")}
+                return render(
+                    "offline/feedback", lang=lang, score=grade.score, reason=grade.reason, cites=cites, **numbers
+                )
+            case _:
+                assert_never(cue)

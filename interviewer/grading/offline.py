@@ -1,0 +1,154 @@
+"""The offline judge: words, declared keys and sentence embeddings, point by point.
+
+The first honest version: what it measures is agreement of words and meaning between a point and
+the best two neighbouring sentences, turned round by negation and opposites. It does not reason.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from interviewer.grading.gates import judged_sentences
+from interviewer.grading.grade import Claim, JudgingTask, PointGrade, WrongClaim
+from interviewer.language import Glossary, Span, negated, negations, normalise, says
+from interviewer.retrieval.embedder import Embedder, Vectors
+
+COVERED, PARTIAL = 0.62, 0.42
+"""Thresholds on agreement, 0 to 1."""
+UNSURE = 0.04
+"""Agreement this near to PARTIAL, without declared keys, is left uncertain."""
+WINDOW = 2
+"""Sentences that may carry a point together."""
+OPPOSITES = (
+    ("increase", "decrease"), ("increase", "reduce"), ("higher", "lower"), ("high", "low"), ("more", "less"), ("large", "small"),
+    ("larger", "smaller"), ("before", "after"), ("fast", "slow"), ("faster", "slower"), ("better", "worse"), ("longer", "shorter"),
+    ("long", "short"), ("frozen", "update"), ("same", "different"), ("always", "never"), ("first", "last"), ("left", "right"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Neighbouring sentences of the answer."""
+
+    spans: tuple[Span, ...]
+    folded: str
+    terms: frozenset[str]
+    vector: Vectors
+
+
+class OfflineJudge:
+    """Judges with no model server; calling it twice gives the same verdicts."""
+
+    name = "offline"
+
+    def __init__(self, embedder: Embedder, glossary: Glossary) -> None:
+        self._embedder = embedder
+        self._glossary = glossary
+        self._vector = lru_cache(maxsize=4096)(self._embed)
+
+    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
+        """Return one verdict a claim, in order."""
+        return await asyncio.to_thread(self.verdicts, task)
+
+    def verdicts(self, task: JudgingTask) -> list[PointGrade]:
+        """Return one verdict a claim, in order."""
+        windows = self._windows(judged_sentences(task.answer))
+        asked = frozenset(self._glossary.terms(task.question))
+        return [self._verdict(claim, task.wrong_claims, windows, asked) for claim in task.claims]
+
+    def _embed(self, text: str) -> Vectors:
+        english = text if self._embedder.multilingual else self._glossary.in_english(text)
+        vector: Vectors = self._embedder.embed([english])[0]
+        return vector
+
+    def _windows(self, spans: Sequence[Span]) -> list[_Window]:
+        single = [self._window((span,), self._vector(span.text)) for span in spans]
+        pairs = []
+        for one, two in pairwise(single):
+            mean = one.vector + two.vector
+            pairs.append(self._window(one.spans + two.spans, mean / max(float(np.linalg.norm(mean)), 1e-9)))
+        return single + pairs
+
+    def _window(self, spans: tuple[Span, ...], vector: Vectors) -> _Window:
+        text = " ".join(span.text for span in spans)
+        return _Window(spans, normalise(text), frozenset(self._glossary.terms(text)), vector)
+
+    def _verdict(
+        self, claim: Claim, wrong: Sequence[WrongClaim], windows: list[_Window], asked: frozenset[str]
+    ) -> PointGrade:
+        if not windows:
+            return PointGrade(id=claim.id, verdict="missed", confidence=0.9)
+        best, agreement = max(
+            ((window, self._agreement(claim, window, asked)) for window in windows),
+            # A pair must beat the single sentence clearly: the shorter quote is the better evidence.
+            key=lambda pair: pair[1] - 0.05 * (len(pair[0].spans) - 1),
+        )
+        for mistake in wrong:
+            if claim.id in mistake.contradicts and (window := _made(mistake, windows)):
+                return PointGrade(
+                    id=claim.id, verdict="contradicted", confidence=0.8, evidence=window.spans, why=mistake.why
+                )
+        if agreement >= PARTIAL and self._turned_round(claim, best):
+            return PointGrade(
+                id=claim.id, verdict="contradicted", confidence=0.6, evidence=best.spans, why="says the opposite"
+            )
+        if agreement >= COVERED:
+            return PointGrade(id=claim.id, verdict="covered", confidence=_sure(agreement, COVERED), evidence=best.spans)
+        if agreement >= PARTIAL:
+            return PointGrade(id=claim.id, verdict="partial", confidence=_sure(agreement, COVERED), evidence=best.spans)
+        if not claim.keys and agreement > PARTIAL - UNSURE:
+            return PointGrade(id=claim.id, verdict="uncertain", confidence=0.5, evidence=best.spans)
+        return PointGrade(id=claim.id, verdict="missed", confidence=_sure(agreement, PARTIAL))
+
+    def _agreement(self, claim: Claim, window: _Window, asked: frozenset[str]) -> float:
+        recall = self._recall(claim.text, window.terms, asked)
+        similarity = float(self._vector(claim.text) @ window.vector)
+        meaning = min(max((similarity - 0.25) / 0.5, 0.0), 1.0)
+        if claim.keys:
+            said = sum(any(says(window.folded, w) for w in group) for group in claim.keys) / len(claim.keys)
+            return 0.6 * said + 0.25 * recall + 0.15 * meaning
+        return 0.65 * min(1.0, recall * 1.25) + 0.35 * meaning
+
+    def _recall(self, text: str, said: frozenset[str], asked: frozenset[str]) -> float:
+        """Share of a point's terms that were said; terms that the question gives count a quarter."""
+        weights = {term: _rarity(term) * (0.25 if term in asked else 1.0) for term in set(self._glossary.terms(text))}
+        total = sum(weights.values())
+        return sum(weight for term, weight in weights.items() if term in said) / total if total else 0.0
+
+    def _turned_round(self, claim: Claim, window: _Window) -> bool:
+        terms = frozenset(self._glossary.terms(claim.text))
+        for one, other in OPPOSITES:
+            for here, there in ((one, other), (other, one)):
+                if here in terms and there not in terms and there in window.terms and here not in window.terms:
+                    return True
+        text = " ".join(span.text for span in window.spans)
+        denied_here, denied_there = self._denied(claim.text), self._denied(text)
+        return bool((denied_here & (window.terms - denied_there)) or (denied_there & (terms - denied_here)))
+
+    def _denied(self, text: str) -> frozenset[str]:
+        """Return the terms that stand right behind a negation, such as `updated` in "not updated"."""
+        return frozenset(term for scope in negated(text) for term in self._glossary.terms(scope)[:1])
+
+
+def _made(mistake: WrongClaim, windows: list[_Window]) -> _Window | None:
+    """Return the sentence that makes a wrong claim, negated as often as the claim itself."""
+    for window in windows:
+        if all(any(says(window.folded, w) for w in group) for group in mistake.keys):
+            text = " ".join(span.text for span in window.spans)
+            if negations(text) % 2 == negations(mistake.text) % 2:
+                return window
+    return None
+
+
+def _rarity(term: str) -> float:
+    """Weight of a term without a corpus: longer and composed terms say more."""
+    return 1.0 + math.log2(1 + min(len(term), 16)) / 4 + (0.5 if " " in term or "-" in term else 0.0)
+
+
+def _sure(agreement: float, threshold: float) -> float:
+    return round(min(0.95, 0.5 + abs(agreement - threshold)), 3)

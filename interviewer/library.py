@@ -1,0 +1,222 @@
+"""The library: the notes and cards of a folder, and the passages that they rest on."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from interviewer.cards import BadCards, Bilingual, Card, CardFile, Point, Problem, read_cards
+from interviewer.errors import KnowledgeError
+from interviewer.language import Glossary, Lang, glossary, language_of
+
+HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
+PASSAGE_CHARACTERS = {"en": 900, "zh": 420}
+"""Longest passage; MiniLM reads 256 tokens, a Chinese character is worth about two letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk of a note: what Chroma holds and what a citation points at."""
+
+    id: str
+    file: str
+    """Path inside the knowledge folder, such as notes/peft.en.md."""
+    lang: Lang
+    heading: str
+    """Heading path, joined by " > "."""
+    lines: tuple[int, int]
+    """First and last line, from 1."""
+    text: str
+
+    @property
+    def cite(self) -> str:
+        """Return file and lines, such as notes/peft.en.md:12-18."""
+        return f"{self.file}:{self.lines[0]}-{self.lines[1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A document of study material."""
+
+    name: str
+    file: str
+    lang: Lang
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines of the note."""
+        return self.text.split("\n")
+
+    def passages(self) -> Iterator[Passage]:
+        """Cut at headings, then at lines where a section is long."""
+        headings: list[str] = []
+        block: list[tuple[int, str]] = []
+        for number, line in enumerate(self.lines, start=1):
+            match = HEADING.match(line)
+            if match:
+                yield from self._cut(headings, block)
+                block = []
+                headings = [*headings[: len(match[1]) - 1], match[2]]
+            elif line.strip():
+                block.append((number, line))
+        yield from self._cut(headings, block)
+
+    def _cut(self, headings: list[str], block: list[tuple[int, str]]) -> Iterator[Passage]:
+        limit = PASSAGE_CHARACTERS[self.lang]
+        group: list[tuple[int, str]] = []
+        for row in block:
+            if group and sum(len(text) for _, text in group) + len(row[1]) > limit:
+                yield self._passage(headings, group)
+                group = []
+            group.append(row)
+        if group:
+            yield self._passage(headings, group)
+
+    def _passage(self, headings: list[str], rows: list[tuple[int, str]]) -> Passage:
+        first, last = rows[0][0], rows[-1][0]
+        return Passage(
+            id=f"{self.file}:{first}-{last}",
+            file=self.file,
+            lang=self.lang,
+            heading=" > ".join(headings),
+            lines=(first, last),
+            text="\n".join(text for _, text in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """The line of a note that a point rests on."""
+
+    file: str
+    line: int
+    heading: str
+    text: str
+
+    @property
+    def cite(self) -> str:
+        """Return file and line, such as notes/peft.en.md:12."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Library:
+    """Notes and cards of a folder: what can be asked."""
+
+    folder: Path
+    notes: tuple[Note, ...]
+    card_files: tuple[CardFile, ...]
+    problems: tuple[Problem, ...] = field(default=())
+    """What is wrong in files that could not be read."""
+
+    @cached_property
+    def cards(self) -> dict[str, Card]:
+        """Cards by id."""
+        return {card.id: card for file in self.card_files for card in file.topic.cards}
+
+    @cached_property
+    def titles(self) -> dict[str, Bilingual]:
+        """Titles of the topics by name."""
+        return {file.topic.topic: file.topic.title for file in self.card_files}
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """Passages of all notes."""
+        return tuple(passage for note in self.notes for passage in note.passages())
+
+    @cached_property
+    def glossary(self) -> Glossary:
+        """Glossary of the folder, or the shipped one."""
+        return glossary(self.folder)
+
+    def cited(self, card: Card, point: Point, lang: Lang) -> Citation | None:
+        """Return the line a point rests on; None when no line of the note holds its quote."""
+        note = self._note(point.source.note or card.topic, lang)
+        if note is None:
+            return None
+        quote = point.source.get(lang)
+        for number, line in enumerate(note.lines, start=1):
+            if quote in line:
+                return Citation(file=note.file, line=number, heading=_heading(note.lines[:number]), text=line.strip())
+        return None
+
+    def passage_at(self, file: str, line: int) -> Passage | None:
+        """Return the passage that holds a line of a note."""
+        return next((p for p in self.passages if p.file == file and p.lines[0] <= line <= p.lines[1]), None)
+
+    def passages_of(self, card: Card, lang: Lang) -> tuple[Passage, ...]:
+        """Return the passages a card stands on, in order of its points."""
+        found: dict[str, Passage] = {}
+        for point in card.points:
+            citation = self.cited(card, point, lang)
+            passage = self.passage_at(citation.file, citation.line) if citation else None
+            if passage:
+                found.setdefault(passage.id, passage)
+        return tuple(found.values())
+
+    def _note(self, name: str, lang: Lang) -> Note | None:
+        return next((note for note in self.notes if note.name == name and note.lang == lang), None)
+
+
+def _heading(lines: list[str]) -> str:
+    path: list[str] = []
+    for line in lines:
+        match = HEADING.match(line)
+        if match:
+            path = [*path[: len(match[1]) - 1], match[2]]
+    return " > ".join(path)
+
+
+def _read_note(path: Path, *, folder: Path) -> Note:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise KnowledgeError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    name, _, suffix = path.stem.rpartition(".")
+    lang: Lang = suffix if suffix in ("en", "zh") else (language_of(text) or "en")  # type: ignore[assignment]
+    return Note(
+        name=name if name and suffix in ("en", "zh") else path.stem,
+        file=path.relative_to(folder).as_posix(),
+        lang=lang,
+        text=text.replace("\r\n", "\n"),
+    )
+
+
+def read_library(folder: Path) -> Library:
+    """Read a knowledge folder; wrong files of cards become problems.
+
+    Raises:
+        KnowledgeError: there is no folder, or nothing in it.
+    """
+    if not (folder / "notes").is_dir():
+        raise KnowledgeError(
+            f"no notes folder at {folder / 'notes'}; put Markdown notes there or set INTERVIEWER_KNOWLEDGE"
+        )
+    notes = tuple(_read_note(path, folder=folder) for path in sorted((folder / "notes").rglob("*.md")))
+    if not any(note.text.strip() for note in notes):
+        raise KnowledgeError(f"{folder / 'notes'} holds no notes; put Markdown files (*.md) there")
+    files: list[CardFile] = []
+    problems: list[Problem] = []
+    for file in read_cards(folder):
+        if isinstance(file, BadCards):
+            problems += file.problems
+        else:
+            files.append(file)
+    return Library(folder=folder, notes=notes, card_files=tuple(files), problems=tuple(problems))
+
+
+def open_library(folder: Path) -> Library:
+    """Read a knowledge folder that must be without problems and hold cards.
+
+    Raises:
+        KnowledgeError: as `read_library`, or no cards.
+        BadCards: a file of cards is wrong.
+    """
+    library = read_library(folder)
+    if library.problems:
+        raise BadCards(list(library.problems))
+    if not library.cards:
+        raise KnowledgeError(f"{folder / 'cards'} holds no cards; `interviewer cards check` says what is missing")
+    return library

@@ -1,0 +1,154 @@
+"""Where a session stands: everything is derived from its transcript."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from interviewer.cards import Card
+from interviewer.grading.grade import Grade, PointGrade, Verdict, score_of
+from interviewer.language import Lang
+from interviewer.transcript import Transcript, Turn
+
+MAX_FOLLOW_UPS = 2
+HINT_COST = 0.1
+"""Share of a card's score that each hint costs."""
+RANK: dict[Verdict, int] = {"missed": 0, "uncertain": 1, "contradicted": 2, "partial": 3, "covered": 4}
+Move = Literal["hint", "skip", "back", "reference", "stop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """What a session was opened with."""
+
+    lang: Lang = "en"
+    topics: tuple[str, ...] = ()
+    about: str = ""
+    difficulty: int | None = None
+    questions: int = 5
+    seed: int = 0
+    cards: tuple[str, ...] = ()
+    """Card ids in order of relevance when `about` was given; else empty."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return {
+            "lang": self.lang, "topics": list(self.topics), "about": self.about, "difficulty": self.difficulty,
+            "questions": self.questions, "seed": self.seed, "cards": list(self.cards),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "SessionSettings":
+        """Read what `as_json` wrote."""
+        return cls(**{**data, "topics": tuple(data["topics"]), "cards": tuple(data["cards"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One question of a session with everything said on it."""
+
+    turn: Turn
+    card_id: str
+    answers: tuple[Turn, ...] = ()
+    grades: tuple[Turn, ...] = ()
+    follow_ups: tuple[Turn, ...] = ()
+    hints: int = 0
+    skipped: bool = False
+    left: bool = False
+    """Whether the candidate went back to an earlier question from here."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it was graded or skipped."""
+        return bool(self.grades) or self.skipped or self.left
+
+    def grade(self, card: Card) -> Grade | None:
+        """Return the card's grade over all answers to it, hints paid for; None when nothing was answered."""
+        if not self.grades:
+            return None
+        grades = [Grade.from_json(turn.data["grade"]) for turn in self.grades]
+        judged = [grade for grade in grades if grade.points]
+        if not judged:
+            return grades[-1]
+        points = merged([grade.points for grade in judged])
+        score = score_of(points, {point.id: point.weight for point in card.points})
+        paid = None if score is None else round(score * max(0.0, 1 - HINT_COST * self.hints), 4)
+        return replace(judged[0], points=points, score=paid)
+
+
+def merged(grades: Sequence[tuple[PointGrade, ...]]) -> tuple[PointGrade, ...]:
+    """Return the best verdict of each point over several answers; a later contradiction stands."""
+    best = {point.id: point for point in grades[0]}
+    for points in grades[1:]:
+        for point in points:
+            if point.verdict == "contradicted" or RANK[point.verdict] > RANK[best[point.id].verdict]:
+                best[point.id] = point
+    return tuple(best.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a session stands."""
+
+    settings: SessionSettings
+    asked: tuple[Asked, ...]
+    closed: bool
+    pending: Turn | None
+    """A candidate's turn that nothing was done about yet."""
+
+    @property
+    def current(self) -> Asked | None:
+        """The question under discussion."""
+        return self.asked[-1] if self.asked else None
+
+    @property
+    def card_ids(self) -> tuple[str, ...]:
+        """Cards asked so far, each once."""
+        return tuple(dict.fromkeys(asked.card_id for asked in self.asked))
+
+
+def progress(transcript: Transcript) -> Progress:
+    """Derive where a session stands."""
+    asked: list[Asked] = []
+    for turn in transcript.turns:
+        if turn.kind == "question":
+            asked.append(Asked(turn=turn, card_id=turn.data["card"]))
+        elif asked:
+            asked[-1] = _with(asked[-1], turn)
+    opened = next(transcript.of("opened"))
+    last = transcript.turns[-1]
+    return Progress(
+        settings=SessionSettings.from_json(opened.data["settings"]),
+        asked=tuple(asked),
+        closed=last.kind == "closed",
+        pending=last if last.role == "candidate" else None,
+    )
+
+
+def _with(asked: Asked, turn: Turn) -> Asked:
+    match turn.kind:
+        case "answer":
+            return replace(asked, answers=(*asked.answers, turn))
+        case "grade":
+            return replace(asked, grades=(*asked.grades, turn))
+        case "follow_up":
+            return replace(asked, follow_ups=(*asked.follow_ups, turn))
+        case "hint":
+            return replace(asked, hints=asked.hints + 1)
+        case "move" if turn.data["move"] == "skip":
+            return replace(asked, skipped=True)
+        case "move" if turn.data["move"] == "back":
+            return replace(asked, left=True)
+        case _:
+            return asked
+
+
+def follow_up_point(asked: Asked, card: Card) -> str | None:
+    """Return the missed point to ask about next: the heaviest not asked about yet."""
+    grade = asked.grade(card)
+    if grade is None or not grade.points or len(asked.follow_ups) >= MAX_FOLLOW_UPS:
+        return None
+    if asked.grades[-1].data["grade"].get("reason"):
+        return None  # "I don't know", empty, echo: pressing on helps nobody
+    tried = {turn.data["point"] for turn in asked.follow_ups}
+    open_points = [p.id for p in grade.points if p.verdict in ("missed", "uncertain") and p.id not in tried]
+    return max(open_points, key=lambda name: card.point(name).weight, default=None)

@@ -1,0 +1,141 @@
+"""The report of a session: one value, rendered as Markdown or JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from interviewer.cards import Card
+from interviewer.grading.grade import Grade, PointGrade
+from interviewer.language import Lang
+from interviewer.library import Library
+from interviewer.progress import Asked, progress
+from interviewer.prompts import render
+from interviewer.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointReport:
+    """How one point went."""
+
+    id: str
+    text: str
+    verdict: str
+    evidence: tuple[str, ...]
+    why: str
+    source: str
+    """Where the note says it: file:line."""
+    source_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardReport:
+    """How one question went."""
+
+    id: str
+    topic: str
+    question: str
+    why: str
+    score: float | None
+    reason: str
+    hints: int
+    answers: tuple[str, ...]
+    passages: tuple[str, ...]
+    points: tuple[PointReport, ...]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How a session went."""
+
+    session: str
+    lang: Lang
+    engine: str
+    started: str
+    finished: bool
+    score: float | None
+    """Mean over the graded questions, 0 to 1."""
+    topics: dict[str, float | None]
+    cards: tuple[CardReport, ...]
+    review: tuple[str, ...]
+    """Passages to read again, the heaviest misses first."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return asdict(self)
+
+    def as_markdown(self) -> str:
+        """Return the report as Markdown."""
+        return render("report", lang=self.lang, report=self) + "\n"
+
+
+def make_report(transcript: Transcript, library: Library) -> Report:
+    """Put together what a transcript says."""
+    where = progress(transcript)
+    lang = where.settings.lang
+    last = {asked.card_id: asked for asked in where.asked if asked.answers or asked.skipped}
+    cards = tuple(
+        _card(asked, library.cards[name], library, lang) for name, asked in last.items() if name in library.cards
+    )
+    opened = transcript.turns[0]
+    return Report(
+        session=transcript.session_id,
+        lang=lang,
+        engine=opened.data["engine"],
+        started=opened.at.isoformat(timespec="seconds"),
+        finished=where.closed,
+        score=_mean([card.score for card in cards]),
+        topics={
+            topic: _mean([c.score for c in cards if c.topic == topic]) for topic in sorted({c.topic for c in cards})
+        },
+        cards=cards,
+        review=_review(cards, library),
+    )
+
+
+def _mean(scores: list[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return round(sum(known) / len(known), 4) if known else None
+
+
+def _card(asked: Asked, card: Card, library: Library, lang: Lang) -> CardReport:
+    grade = asked.grade(card) or Grade(engine="", reason="skipped" if lang == "en" else "跳过")
+    verdicts = {point.id: point for point in grade.points}
+    return CardReport(
+        id=card.id,
+        topic=card.topic,
+        question=card.question.get(lang),
+        why=asked.turn.data["why"],
+        score=grade.score,
+        reason=grade.reason,
+        hints=asked.hints,
+        answers=tuple(turn.text for turn in asked.answers),
+        passages=tuple(asked.turn.data["passages"]),
+        points=tuple(
+            _point(card, point_id, verdicts.get(point_id), library, lang) for point_id in [p.id for p in card.points]
+        ),
+        reference=card.reference.get(lang),
+    )
+
+
+def _point(card: Card, point_id: str, verdict: PointGrade | None, library: Library, lang: Lang) -> PointReport:
+    point = card.point(point_id)
+    citation = library.cited(card, point, lang)
+    return PointReport(
+        id=point_id,
+        text=point.text.get(lang),
+        verdict=verdict.verdict if verdict else "not graded",
+        evidence=tuple(span.text for span in verdict.evidence) if verdict else (),
+        why=verdict.why if verdict else "",
+        source=citation.cite if citation else "",
+        source_text=citation.text if citation else "",
+    )
+
+
+def _review(cards: tuple[CardReport, ...], library: Library) -> tuple[str, ...]:
+    weak: dict[str, int] = {}
+    for card in cards:
+        for point in card.points:
+            if point.verdict != "covered" and point.source:
+                weight = library.cards[card.id].point(point.id).weight
+                weak[point.source] = weak.get(point.source, 0) + weight
+    return tuple(sorted(weak, key=lambda source: (-weak[source], source))[:10])

@@ -1,0 +1,1 @@
+"""Find the passages of the notes that a text is about."""

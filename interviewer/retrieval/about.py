@@ -1,0 +1,28 @@
+"""From the candidate's own words to cards: words find passages, passages find cards."""
+
+from interviewer.errors import NothingFound
+from interviewer.language import LANGS
+from interviewer.library import Library
+from interviewer.retrieval.index import SearchIndex
+
+COVERED_TERMS = 0.5
+"""Share of the words that the notes must know."""
+
+
+def cards_about(index: SearchIndex, library: Library, about: str, *, limit: int) -> tuple[str, ...]:
+    """Return the ids of the cards that stand on the passages nearest to the candidate's words.
+
+    Raises:
+        NothingFound: the notes hold nothing on it.
+    """
+    ranked: dict[str, float] = {}
+    if index.relevance(about) >= COVERED_TERMS:
+        scores = {passage.id: score for passage, score in index.search(about, limit=12)}
+        for card in library.cards.values():
+            passages = {p.id for lang in LANGS for p in library.passages_of(card, lang)}
+            hit = sum(scores.get(name, 0.0) for name in passages)
+            if hit:
+                ranked[card.id] = hit
+    if not ranked:
+        raise NothingFound(f"your notes hold nothing on {about!r}; ask for a topic instead, or add a note on it")
+    return tuple(sorted(ranked, key=lambda name: (-ranked[name], name))[:limit])

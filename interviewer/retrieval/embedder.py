@@ -1,0 +1,98 @@
+"""Sentence embeddings behind one small Protocol."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from interviewer.errors import ConfigError
+from interviewer.settings import MINILM
+
+Vectors = npt.NDArray[np.float32]
+MODEL_FOLDER = Path(__file__).with_name("minilm")
+MAX_TOKENS = 256
+"""What all-MiniLM-L6-v2 was trained to read."""
+
+
+class Embedder(Protocol):
+    """What retrieval and grading need from an embedding model."""
+
+    id: str
+    dimension: int
+    multilingual: bool
+    """Whether Chinese may be given as it is; else it is put into English words first."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit vector a text, shape (len(texts), dimension)."""
+        ...
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2 as int8 ONNX, kept in the package."""
+
+    id = f"{MINILM}-int8"
+    dimension = 384
+    multilingual = False
+
+    def __init__(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            MODEL_FOLDER / "model.int8.onnx", options, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit vector a text; one run a text, so that a vector never depends on its neighbours."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return np.stack([self._one(text) for text in texts])
+
+    def _one(self, text: str) -> Vectors:
+        ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        (states,) = self._session.run(None, inputs)
+        mean: Vectors = states[0].mean(axis=0).astype(np.float32)
+        return mean / max(float(np.linalg.norm(mean)), 1e-9)
+
+
+class HubModel:
+    """Any sentence-transformers model (extra `hub`)."""
+
+    multilingual = True
+
+    def __init__(self, name: str) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ConfigError(
+                f"INTERVIEWER_EMBEDDER={name} needs sentence-transformers: pip install 'interviewer[hub]'"
+            ) from error
+        try:
+            self._model = SentenceTransformer(name)
+        except Exception as error:  # the hub's errors have no common root
+            raise ConfigError(f"embedder {name} cannot be loaded: {error}; unset INTERVIEWER_EMBEDDER") from error
+        self.id = name
+        self.dimension = int(self._model.get_sentence_embedding_dimension())
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit vector a text."""
+        return np.asarray(self._model.encode(list(texts), normalize_embeddings=True), dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def embedder(name: str) -> Embedder:
+    """Return the embedder of a name.
+
+    Raises:
+        ConfigError: it cannot be loaded here.
+    """
+    return MiniLM() if name == MINILM else HubModel(name)

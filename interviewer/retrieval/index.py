@@ -1,0 +1,203 @@
+"""The search index: Chroma for meaning, BM25 for words, in a folder named by what it was made of."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import chromadb
+import chromadb.errors
+import numpy as np
+from chromadb.config import Settings as ChromaSettings
+from filelock import FileLock, Timeout
+
+from interviewer.errors import SearchIndexError, StorageBusy
+from interviewer.language import Glossary, Lang
+from interviewer.library import Library, Passage
+from interviewer.retrieval.embedder import Embedder
+
+FORMAT = 1
+COLLECTION = "passages"
+RANK_CONSTANT = 60
+"""k of reciprocal-rank fusion (Cormack et al., SIGIR 2009)."""
+CANDIDATES = 30
+LOCK_SECONDS = 120
+Progress = Callable[[int, int], None]
+
+
+def index_name(library: Library, embedder: Embedder) -> str:
+    """Return the name of the index: the hash of everything it is made of."""
+    digest = hashlib.sha256(f"{FORMAT}\0{embedder.id}\0{embedder.dimension}\0".encode())
+    for passage in library.passages:
+        digest.update(f"{passage.id}\0{passage.heading}\0{passage.text}\0".encode())
+    glossary = library.folder / "glossary.yaml"
+    digest.update(glossary.read_bytes() if glossary.is_file() else b"")
+    return digest.hexdigest()[:24]
+
+
+class SearchIndex:
+    """An opened index; read-only."""
+
+    def __init__(self, path: Path, *, library: Library, embedder: Embedder) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._passages = {passage.id: passage for passage in library.passages}
+        meta = json.loads((path / "meta.json").read_text("utf-8"))
+        if (meta["embedder"], meta["dimension"]) != (embedder.id, embedder.dimension):
+            raise SearchIndexError(f"index {path.name} was made by {meta['embedder']}; run `interviewer index --force`")
+        self._collection = _client(path).get_collection(COLLECTION, embedding_function=None)
+        if self._collection.count() != len(self._passages):
+            raise SearchIndexError(f"index {path.name} is incomplete; run `interviewer index --force`")
+        self._bm25 = bm25s.BM25.load(path / "bm25")
+        self._ids: list[str] = meta["ids"]
+
+    def search(self, text: str, *, limit: int = 5, lang: Lang | None = None) -> list[tuple[Passage, float]]:
+        """Return the passages nearest to a text, best first, with their fused scores."""
+        allowed = {p.id for p in self._passages.values() if lang is None or p.lang == lang}
+        dense = self._dense(text, lang=lang)
+        exact = [name for name in self._exact(text) if name in allowed][:CANDIDATES]
+        scores: dict[str, float] = {}
+        for ranking in (dense, exact):
+            for rank, name in enumerate(ranking, start=1):
+                scores[name] = scores.get(name, 0.0) + 1.0 / (RANK_CONSTANT + rank)
+        best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
+        return [(self._passages[name], round(scores[name], 6)) for name in best]
+
+    def relevance(self, text: str) -> float:
+        """Return how well the notes cover a text: the share of its rare terms that any passage holds, 0 to 1."""
+        terms = set(self._library.glossary.terms(text))
+        if not terms:
+            return 0.0
+        vocabulary = self._bm25.vocab_dict
+        return sum(term in vocabulary for term in terms) / len(terms)
+
+    def _dense(self, text: str, *, lang: Lang | None) -> list[str]:
+        vector = self._embedder.embed([_for_encoder(text, self._library.glossary, self._embedder)])[0]
+        found = self._collection.query(
+            query_embeddings=[vector],
+            n_results=min(CANDIDATES, len(self._passages)),
+            where={"lang": lang} if lang else None,
+            include=[],
+        )
+        return list(found["ids"][0])
+
+    def _exact(self, text: str) -> list[str]:
+        vocabulary = self._bm25.vocab_dict
+        terms = [term for term in self._library.glossary.terms(text) if term in vocabulary]
+        if not terms:
+            return []
+        scores = self._bm25.get_scores(terms)
+        order = np.argsort(-scores, kind="stable")
+        return [self._ids[i] for i in order if scores[i] > 0]
+
+
+def open_index(
+    library: Library, embedder: Embedder, *, root: Path, force: bool = False, progress: Progress | None = None
+) -> SearchIndex:
+    """Open the index of a library; build it where it is missing, stale or broken.
+
+    Raises:
+        SearchIndexError: it cannot be built.
+        StorageBusy: another process has been building it for two minutes.
+    """
+    path = root / index_name(library, embedder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock", timeout=LOCK_SECONDS):
+            if force or not (opened := _try_open(path, library, embedder)):
+                _build(path, library, embedder, progress=progress)
+                opened = SearchIndex(path, library=library, embedder=embedder)
+                _forget_old(root, keep=path)
+            return opened
+    except Timeout as error:
+        raise StorageBusy(f"another process is building the index in {root}; try again in a minute") from error
+    except (OSError, chromadb.errors.ChromaError) as error:
+        raise SearchIndexError(
+            f"the index cannot be written in {root}: {error}; free some space or set INTERVIEWER_HOME elsewhere"
+        ) from error
+
+
+def is_built(library: Library, embedder: Embedder, *, root: Path) -> bool:
+    """Tell whether the index of a library is there."""
+    return (root / index_name(library, embedder) / "meta.json").is_file()
+
+
+def _try_open(path: Path, library: Library, embedder: Embedder) -> SearchIndex | None:
+    if not (path / "meta.json").is_file():
+        return None
+    # A damaged index shows itself as almost any error (SQLite's, Chroma's, JSON's): it is derived data, so rebuild.
+    try:
+        opened = SearchIndex(path, library=library, embedder=embedder)
+        opened.search("attention")
+    except Exception:
+        return None
+    return opened
+
+
+def _build(path: Path, library: Library, embedder: Embedder, *, progress: Progress | None) -> None:
+    passages = library.passages
+    work = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
+    try:
+        collection = _client(work).create_collection(
+            COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        for first in range(0, len(passages), 32):
+            batch = passages[first : first + 32]
+            texts = [_for_encoder(f"{p.heading}\n{p.text}", library.glossary, embedder) for p in batch]
+            collection.upsert(
+                ids=[p.id for p in batch],
+                embeddings=list(embedder.embed(texts)),
+                metadatas=[{"lang": p.lang, "file": p.file} for p in batch],
+            )
+            if progress:
+                progress(min(first + 32, len(passages)), len(passages))
+        _bm25(passages, library.glossary).save(work / "bm25")
+        meta = {"embedder": embedder.id, "dimension": embedder.dimension, "ids": [p.id for p in passages]}
+        (work / "meta.json").write_text(json.dumps(meta), "utf-8")
+        _close(work)
+        if path.exists():
+            _close(path)
+            shutil.rmtree(path)
+        work.rename(path)
+    finally:
+        _close(work)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _bm25(passages: Sequence[Passage], glossary: Glossary) -> "bm25s.BM25":
+    tokens = [glossary.terms(f"{p.heading} {p.text}") or ["∅"] for p in passages]
+    model = bm25s.BM25()
+    model.index(tokens, show_progress=False)
+    return model
+
+
+def _for_encoder(text: str, glossary: Glossary, embedder: Embedder) -> str:
+    return text if embedder.multilingual else glossary.in_english(text)
+
+
+def _client(path: Path) -> Any:
+    return chromadb.PersistentClient(str(path), settings=ChromaSettings(anonymized_telemetry=False))
+
+
+def _close(path: Path) -> None:
+    """Let go of a folder's database: Chroma keeps one open a path for the life of the process."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    system = SharedSystemClient._identifier_to_system.pop(str(path), None)
+    if system is not None:
+        with suppress(Exception):
+            system.stop()
+
+
+def _forget_old(root: Path, *, keep: Path) -> None:
+    """Remove older indexes but the newest two, and what crashed builds left."""
+    for left in root.glob(".building-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    others = sorted((p for p in root.iterdir() if p.is_dir() and p != keep), key=lambda p: p.stat().st_mtime)
+    for old in others[:-2]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The web chat: a Gradio app mounted on FastAPI."""
