@@ -121,6 +121,8 @@ class OfflineJudge:
         return sum(weight for term, weight in weights.items() if term in said) / total if total else 0.0
 
     def _turned_round(self, claim: Claim, window: _Window) -> bool:
+        if claim.keys and (negations(claim.text) or len(window.spans) > 1):
+            return False  # a card's misconceptions say better what contradicts such a point
         terms = frozenset(self._glossary.terms(claim.text))
         for one, other in OPPOSITES:
             for here, there in ((one, other), (other, one)):
@@ -128,7 +130,11 @@ class OfflineJudge:
                     return True
         text = " ".join(span.text for span in window.spans)
         denied_here, denied_there = self._denied(claim.text), self._denied(text)
-        return bool((denied_here & (window.terms - denied_there)) or (denied_there & (terms - denied_here)))
+        # "more, not less" denies nothing that the claim says.
+        affirmed = {other for pair in OPPOSITES for one, other in (pair, pair[::-1]) if one in window.terms}
+        if (denied_there - affirmed) & (terms - denied_here):
+            return True
+        return bool(denied_here & window.terms) and negations(text) == 0
 
     def _denied(self, text: str) -> frozenset[str]:
         """Return the terms that stand right behind a negation, such as `updated` in "not updated"."""

@@ -1,0 +1,82 @@
+"""Every test has a home of its own, no network beyond loopback, and no settings from outside."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interviewer.library import Library, open_library
+from interviewer.retrieval.embedder import Embedder, embedder
+from interviewer.settings import MINILM, Settings, data_folder
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    for name in list(os.environ):
+        if name.startswith("INTERVIEWER_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("INTERVIEWER_HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    real = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        real(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    return open_library(data_folder("knowledge"))
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Embedder:
+    return embedder(MINILM)
+
+
+@pytest.fixture
+def settings(own_home: Path) -> Settings:
+    return Settings(home=own_home)
+
+
+@pytest.fixture
+def knowledge(tmp_path: Path) -> Path:
+    """A copy of the shipped knowledge that a test may break."""
+    target = tmp_path / "knowledge"
+    shutil.copytree(data_folder("knowledge"), target)
+    return target
+
+
+@pytest.fixture
+def run(own_home: Path) -> Run:
+    """Run the command line in a process of its own."""
+
+    def call(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "interviewer", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
+
+    return call
