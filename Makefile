@@ -32,4 +32,3 @@ test: .venv/dev.stamp lint
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/retrieval.py

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from interviewer.grading.gates import judged_sentences
-from interviewer.grading.grade import Claim, JudgingTask, PointGrade, WrongClaim
+from interviewer.grading.grade import Claim, JudgingTask, PointGrade, Verdict, WrongClaim
 from interviewer.language import Glossary, Span, negated, negations, normalise, says
 from interviewer.retrieval.embedder import Embedder, Vectors
 
@@ -94,9 +94,9 @@ class OfflineJudge:
                     id=claim.id, verdict="contradicted", confidence=0.8, evidence=window.spans, why=mistake.why
                 )
         if agreement >= PARTIAL and self._turned_round(claim, best):
-            return PointGrade(
-                id=claim.id, verdict="contradicted", confidence=0.6, evidence=best.spans, why="says the opposite"
-            )
+            # A card names its misconceptions; beyond them a negation alone does not settle what was meant.
+            verdict: Verdict = "uncertain" if claim.keys else "contradicted"
+            return PointGrade(id=claim.id, verdict=verdict, confidence=0.6, evidence=best.spans)
         if agreement >= COVERED:
             return PointGrade(id=claim.id, verdict="covered", confidence=_sure(agreement, COVERED), evidence=best.spans)
         if agreement >= PARTIAL:

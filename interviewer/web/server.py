@@ -34,6 +34,11 @@ def make_app(interview: Interview, settings: Settings) -> FastAPI:
         show_error=False,
         footer_links=[],
         max_file_size="5mb",
+        enable_monitoring=False,
+        run_history=False,
+        server_name=settings.host,
+        server_port=settings.port,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     return mounted
 
