@@ -10,7 +10,7 @@ InterviewerError          exit 1
 ├── SessionError          exit 1
 │   ├── SessionNotFound   exit 1
 │   ├── SessionTooNew     exit 1   saved by a newer version
-│   └── SessionMovedOn    exit 75  another window went on with the session
+│   └── SessionMovedOn    exit 75  the session went on meanwhile
 └── AnswerRefused         exit 2   the answer was not accepted; nothing was written
 """
 
@@ -74,12 +74,12 @@ class SessionTooNew(SessionError):
 
 
 class SessionMovedOn(SessionError):
-    """Another window went on with the session."""
+    """The session went on meanwhile: in another window, or an earlier answer was still being graded."""
 
     exit_code = 75
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} moved on in another window; reload it and answer there")
+        super().__init__(f"session {session_id} has moved on; look at what is asked now and send it again")
 
 
 class AnswerRefused(InterviewerError):

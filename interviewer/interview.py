@@ -6,14 +6,17 @@ The transcript in the store is the truth; the checkpoint holds only where the gr
 transcript first, so that a step repeated after a crash does nothing twice.
 """
 
+import asyncio
 import os
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict
+from weakref import WeakValueDictionary
 
 # Checkpoints hold plain JSON data only; refuse to unpickle anything else (CVE-2026-28277).
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
@@ -25,13 +28,13 @@ from langgraph.types import Command, interrupt
 
 from interviewer.cards import Card
 from interviewer.engines.base import Ask, Cue, Engine, Feedback, FollowUp
-from interviewer.errors import AnswerRefused, SessionError
+from interviewer.errors import AnswerRefused, SessionError, SessionMovedOn, unwritable
 from interviewer.grading.gates import CONTROL, MAX_CHARACTERS
 from interviewer.grading.grade import task_of
 from interviewer.grading.pipeline import grade
 from interviewer.language import Lang
 from interviewer.library import Library
-from interviewer.planner import Wish, candidates, plan
+from interviewer.planner import Why, Wish, candidates, plan
 from interviewer.progress import Asked, Move, Progress, SessionSettings, follow_up_point, progress
 from interviewer.store import Store
 from interviewer.transcript import Kind, Transcript, Turn
@@ -71,6 +74,7 @@ class Interview:
         self.store = store
         self.engine = engine
         self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._graph = self._compile(saver)
 
     async def open(self, wish: SessionSettings) -> str:
@@ -90,6 +94,11 @@ class Interview:
 
     async def go_on(self, session_id: str) -> AsyncIterator[Event]:
         """Take every step up to the candidate's next turn; on a session that waits already, none."""
+        async with self._lock(session_id):
+            async for event in self._steps(session_id):
+                yield event
+
+    async def _steps(self, session_id: str) -> AsyncIterator[Event]:
         transcript = await self.store.transcript(session_id)
         where = progress(transcript)
         if where.closed:
@@ -102,8 +111,11 @@ class Interview:
             if waits and where.pending is None:
                 return
             step = Command(resume=True) if waits else None
-        async for _mode, event in self._graph.astream(step, config, stream_mode=["custom"]):
-            yield event
+        try:
+            async for _mode, event in self._graph.astream(step, config, stream_mode=["custom"]):
+                yield event
+        except sqlite3.Error as error:  # of the checkpointer; the store raises errors of its own
+            raise unwritable(self.store.path.parent, error) from error
 
     async def answer(self, session_id: str, text: str) -> AsyncIterator[Event]:
         """Write the answer down, then grade it and go on.
@@ -129,16 +141,26 @@ class Interview:
     async def _say(
         self, session_id: str, kind: Kind, *, text: str = "", data: dict[str, Any] | None = None
     ) -> AsyncIterator[Event]:
-        transcript = await self.store.transcript(session_id)
-        where = progress(transcript)
-        if where.closed:
-            raise SessionError(f"session {session_id} is over; `interviewer report {session_id}` shows it")
-        if where.pending is None and where.asked:
+        if (lock := self._lock(session_id)).locked():
+            raise SessionMovedOn(session_id)
+        async with lock:
+            transcript = await self.store.transcript(session_id)
+            where = progress(transcript)
+            if where.closed:
+                raise SessionError(f"session {session_id} is over; `interviewer report {session_id}` shows it")
+            if where.pending or not where.asked:
+                # It stopped half-way: what is said now was not said to the question that comes next.
+                async for event in self._steps(session_id):
+                    yield event
+                raise SessionMovedOn(session_id)
             turn = transcript.next(kind, text=text, data=data, at=self._clock())
             await self.store.append(session_id, turn)
             yield turn
-        async for event in self.go_on(session_id):
-            yield event
+            async for event in self._steps(session_id):
+                yield event
+
+    def _lock(self, session_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(session_id, asyncio.Lock())
 
     def _compile(self, saver: AsyncSqliteSaver) -> Any:
         graph = StateGraph(State)
@@ -199,6 +221,8 @@ class Interview:
         if where.pending is not None and where.pending.kind == "move":
             return {"next": await self._moved(transcript, where, where.pending.data["move"])}
         last = transcript.turns[-1]
+        if last.kind == "reference" and current.done:
+            return {"next": "ask"}  # whoever has read the reference answer is not asked about it any more
         if last.kind in ("question", "follow_up", "hint", "reference"):
             return {"next": "wait"}
         card = self._card(current)
@@ -236,18 +260,18 @@ class Interview:
             shown = self._card(graded) if graded else None
             text = shown.reference.get(lang) if shown else _NOTHING_GRADED[lang]
             await self._write(transcript, "reference", text=text, data={"card": shown.id if shown else ""})
-            return "wait"
+            return "ask" if current.done else "wait"
         before = next((a for a in reversed(where.asked[:-1]) if a.card_id != current.card_id), None)
         await self._question(transcript, where, self._card(before) if before else card, why="back")
         return "wait"
 
-    async def _question(self, transcript: Transcript, where: Progress, card: Card, *, why: str) -> None:
+    async def _question(self, transcript: Transcript, where: Progress, card: Card, *, why: Why) -> None:
         lang = where.settings.lang
-        again = card.id in where.card_ids
-        number = where.card_ids.index(card.id) + 1 if again else len(where.card_ids) + 1
+        number = where.card_ids.index(card.id) + 1 if card.id in where.card_ids else len(where.card_ids) + 1
         passages = [passage.cite for passage in self.library.passages_of(card, lang)]
         data = {"card": card.id, "why": why, "number": number, "total": where.settings.questions, "passages": passages}
-        cue = Ask(card=card, number=number, total=where.settings.questions, again=again)
+        topic = self.library.titles[card.topic].get(lang)
+        cue = Ask(card=card, number=number, total=where.settings.questions, topic=topic, why=why)
         await self._speak(transcript, "question", cue, lang, data=data)
 
     async def _feedback(self, transcript: Transcript, current: Asked, card: Card, lang: Lang) -> Transcript:

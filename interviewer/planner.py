@@ -9,7 +9,9 @@ from interviewer.cards import Card
 from interviewer.errors import NothingFound
 from interviewer.library import Library
 
-Why = Literal["about", "weak", "new", "next"]
+Why = Literal["about", "weak", "new", "next", "left", "back"]
+"""Why a card is asked: the candidate's words, a low score last time, never asked, asked before and fine, left open
+when going back, or gone back to."""
 WEAK = 0.6
 """A card whose last score is under this is weak."""
 

@@ -1,10 +1,10 @@
 """Where a session stands: everything is derived from its transcript."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from interviewer.cards import Card
+from interviewer.cards import Bilingual, Card
 from interviewer.grading.grade import Grade, PointGrade, Verdict, score_of
 from interviewer.language import Lang
 from interviewer.transcript import Transcript, Turn
@@ -52,6 +52,7 @@ class Asked:
     grades: tuple[Turn, ...] = ()
     follow_ups: tuple[Turn, ...] = ()
     hints: int = 0
+    """Hints paid for."""
     skipped: bool = False
     left: bool = False
     """Whether the candidate went back to an earlier question from here."""
@@ -72,7 +73,8 @@ class Asked:
         points = merged([grade.points for grade in judged])
         score = score_of(points, {point.id: point.weight for point in card.points})
         paid = None if score is None else round(score * max(0.0, 1 - HINT_COST * self.hints), 4)
-        return replace(judged[0], points=points, score=paid)
+        reason = judged[-1].reason if paid is None or len(judged) == 1 else ""
+        return replace(judged[0], points=points, score=paid, reason=reason)
 
 
 def merged(grades: Sequence[tuple[PointGrade, ...]]) -> tuple[PointGrade, ...]:
@@ -133,13 +135,38 @@ def _with(asked: Asked, turn: Turn) -> Asked:
         case "follow_up":
             return replace(asked, follow_ups=(*asked.follow_ups, turn))
         case "hint":
-            return replace(asked, hints=asked.hints + 1)
+            # The last hint of the ladder may be asked for again: it costs nothing more.
+            return replace(asked, hints=max(asked.hints, turn.data["number"] + 1))
         case "move" if turn.data["move"] == "skip":
             return replace(asked, skipped=True)
         case "move" if turn.data["move"] == "back":
             return replace(asked, left=True)
         case _:
             return asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a card stands after one of its grades."""
+
+    grade: Grade
+    """Over all answers to the card so far, hints paid for."""
+    wording: Mapping[str, Bilingual]
+    """Of the points that may be shown; of those that may still be asked about it would give the answer away."""
+
+
+def standing(transcript: Transcript, graded: Turn, cards: Mapping[str, Card]) -> Standing:
+    """Return how a card stood right after a turn of kind "grade"; of a card that is gone, just that grade."""
+    card = cards.get(graded.data["card"])
+    if card is None:
+        return Standing(grade=Grade.from_json(graded.data["grade"]), wording={})
+    asked = progress(Transcript(transcript.session_id, transcript.turns[: graded.number + 1])).current
+    grade = asked.grade(card) if asked else None
+    assert asked is not None
+    assert grade is not None
+    more = follow_up_point(asked, card) is not None
+    shown = [point.id for point in grade.points if not more or point.verdict not in ("missed", "uncertain")]
+    return Standing(grade=grade, wording={name: card.point(name).text for name in shown})
 
 
 def follow_up_point(asked: Asked, card: Card) -> str | None:

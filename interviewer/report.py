@@ -3,13 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from interviewer.cards import Card
+from interviewer.cards import Bilingual, Card
 from interviewer.grading.grade import Grade, PointGrade
 from interviewer.language import Lang
 from interviewer.library import Library
 from interviewer.progress import Asked, progress
 from interviewer.prompts import render
 from interviewer.transcript import Transcript
+
+SKIPPED = Bilingual(en="skipped", zh="跳过")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,9 @@ class CardReport:
     question: str
     why: str
     score: float | None
+    """Of the first answer and its follow-ups; what was said after the points were shown doesn't count."""
+    again: float | None
+    """Of the last answer after going back to the graded question; None when that was not done."""
     reason: str
     hints: int
     answers: tuple[str, ...]
@@ -55,9 +60,13 @@ class Report:
     score: float | None
     """Mean over the graded questions, 0 to 1."""
     topics: dict[str, float | None]
+    titles: dict[str, str]
+    """Titles of the topics in the language of the session."""
     cards: tuple[CardReport, ...]
     review: tuple[str, ...]
     """Passages to read again, the heaviest misses first."""
+    gone: tuple[str, ...]
+    """Cards that were asked but are no longer in the library: they can't be shown and don't count."""
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON data."""
@@ -72,9 +81,12 @@ def make_report(transcript: Transcript, library: Library) -> Report:
     """Put together what a transcript says."""
     where = progress(transcript)
     lang = where.settings.lang
-    last = {asked.card_id: asked for asked in where.asked if asked.answers or asked.skipped}
+    tried: dict[str, list[Asked]] = {}
+    for asked in where.asked:
+        if asked.grades or asked.skipped:
+            tried.setdefault(asked.card_id, []).append(asked)
     cards = tuple(
-        _card(asked, library.cards[name], library, lang) for name, asked in last.items() if name in library.cards
+        _card(tries, library.cards[name], library, lang) for name, tries in tried.items() if name in library.cards
     )
     opened = transcript.turns[0]
     return Report(
@@ -87,8 +99,10 @@ def make_report(transcript: Transcript, library: Library) -> Report:
         topics={
             topic: _mean([c.score for c in cards if c.topic == topic]) for topic in sorted({c.topic for c in cards})
         },
+        titles={topic: library.titles[topic].get(lang) for topic in sorted({c.topic for c in cards})},
         cards=cards,
         review=_review(cards, library),
+        gone=tuple(name for name in tried if name not in library.cards),
     )
 
 
@@ -97,8 +111,11 @@ def _mean(scores: list[float | None]) -> float | None:
     return round(sum(known) / len(known), 4) if known else None
 
 
-def _card(asked: Asked, card: Card, library: Library, lang: Lang) -> CardReport:
-    grade = asked.grade(card) or Grade(engine="", reason="skipped" if lang == "en" else "跳过")
+def _card(tries: list[Asked], card: Card, library: Library, lang: Lang) -> CardReport:
+    graded = [asked for asked in tries if asked.grades]
+    asked = graded[0] if graded else tries[-1]
+    again = graded[-1].grade(card) if len(graded) > 1 else None
+    grade = asked.grade(card) or Grade(engine="", reason=SKIPPED.get(lang))
     verdicts = {point.id: point for point in grade.points}
     return CardReport(
         id=card.id,
@@ -106,6 +123,7 @@ def _card(asked: Asked, card: Card, library: Library, lang: Lang) -> CardReport:
         question=card.question.get(lang),
         why=asked.turn.data["why"],
         score=grade.score,
+        again=again.score if again else None,
         reason=grade.reason,
         hints=asked.hints,
         answers=tuple(turn.text for turn in asked.answers),

@@ -1,5 +1,6 @@
 """Sessions on disk: every turn is one row, written and synced before anything else happens."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -193,6 +194,8 @@ async def open_store(path: Path) -> AsyncIterator[Store]:
     Raises:
         StorageError: the folder cannot be written, or the file is no database.
     """
+    # Ctrl-C in the middle of a statement closes the connection, which is all there is to do; the pool logs a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     event.listen(engine.sync_engine, "connect", _pragmas)
     try:

@@ -1,5 +1,6 @@
 """Grade a file of answers: one JSON line in, one JSON line out."""
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from rich.console import Console
+from rich.progress import Progress
 
 from interviewer.errors import ConfigError
 from interviewer.grading.grade import Claim, JudgingTask
@@ -50,12 +53,20 @@ async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> 
     lines = _lines(file)
     words = glossary(settings.knowledge)
     judge = OfflineJudge(embedder(settings.embedder), words)
-    bad = 0
+    done = bad = 0
     with ExitStack() as stack:
         target = stack.enter_context(_writable(output)) if output else sys.stdout
-        async for result in _grades(lines, judge, words):
-            bad += "line" in result
-            print(json.dumps(result, ensure_ascii=False), file=target, flush=True)
+        bar = stack.enter_context(Progress(console=Console(stderr=True), disable=not (output and sys.stderr.isatty())))
+        task = bar.add_task("grading", total=sum(bool(line.strip()) for line in lines))
+        try:
+            async for result in _grades(lines, judge, words):
+                bad += "line" in result
+                print(json.dumps(result, ensure_ascii=False), file=target, flush=True)
+                done += 1
+                bar.advance(task)
+        except asyncio.CancelledError:
+            print(f"interrupted; {done} answer(s) are graded and written", file=sys.stderr)
+            raise
     if bad:
         print(f"error: {bad} line(s) of {file} could not be read; their reason is in the output", file=sys.stderr)
     return 1 if bad else 0

@@ -8,13 +8,13 @@ from typing import Any
 
 from interviewer.desk import interview_desk, with_about
 from interviewer.errors import AnswerRefused
-from interviewer.grading.grade import Grade
 from interviewer.interview import Delta, Event, Interview
-from interviewer.language import Lang
-from interviewer.progress import Move, SessionSettings, progress
+from interviewer.language import Lang, dont_know
+from interviewer.library import Library
+from interviewer.progress import Move, SessionSettings, progress, standing
 from interviewer.report import make_report
 from interviewer.settings import Settings
-from interviewer.transcript import Turn
+from interviewer.transcript import Transcript, Turn
 
 MOVES: dict[str, Move] = {
     "/hint": "hint", "/skip": "skip", "/back": "back", "/reference": "reference", "/stop": "stop",
@@ -56,15 +56,21 @@ class Terminal:
             return 0
 
     async def _play(self, interview: Interview, session_id: str, lang: Lang) -> None:
-        await self._show(interview.go_on(session_id), interview)
+        await self._show(interview.go_on(session_id), interview, session_id)
         ask = _prompt()
+        refused = ""
         while not progress(await interview.store.transcript(session_id)).closed:
             try:
-                line = await ask()
+                line = await ask(refused)
             except EOFError:
                 self._say(f"no more input; saved, go on with: interviewer practice --resume {session_id}")
                 break
-            await self._take(interview, session_id, line, lang)
+            refused = ""
+            try:
+                await self._take(interview, session_id, line, lang)
+            except AnswerRefused as error:
+                self._say(str(error))
+                refused = line.strip()
         report = make_report(await interview.store.transcript(session_id), interview.library)
         if self._json:
             self._put({"event": "report", **report.as_json()})
@@ -77,17 +83,14 @@ class Terminal:
             self._say(HELP[lang])
             return
         if word in ("/idk", "/不会"):
-            line, word = ("I don't know", "") if lang == "en" else ("不知道", "")
+            line, word = dont_know(lang), ""
         if word.startswith("/") and word not in MOVES and len(word.split()) == 1:
             self._say(f"no such command: {word}. {HELP[lang]}")
             return
         events = interview.move(session_id, MOVES[word]) if word in MOVES else interview.answer(session_id, line)
-        try:
-            await self._show(events, interview)
-        except AnswerRefused as error:
-            self._say(str(error))
+        await self._show(events, interview, session_id)
 
-    async def _show(self, events: AsyncIterator[Event], interview: Interview) -> None:
+    async def _show(self, events: AsyncIterator[Event], interview: Interview, session_id: str) -> None:
         streamed = False
         async for event in events:
             if isinstance(event, Delta):
@@ -97,27 +100,24 @@ class Terminal:
             elif self._json:
                 self._put({"event": event.kind, "number": event.number, "text": event.text, **event.data})
             else:
-                self._turn(event, interview, spoken=streamed)
+                if event.kind == "grade":
+                    self._verdicts(await interview.store.transcript(session_id), event, interview.library)
+                elif streamed:
+                    print("\n")
+                elif event.text and event.role == "interviewer":
+                    print(f"{event.text}\n")
                 streamed = False
 
-    def _turn(self, turn: Turn, interview: Interview, *, spoken: bool) -> None:
-        if turn.kind == "grade":
-            card = interview.library.cards[turn.data["card"]]
-            print()
-            for point in Grade.from_json(turn.data["grade"]).points:
-                if point.verdict == "missed":
-                    # The wording of a missed point would answer the follow-up: the report shows it.
-                    print(f"  {MARKS['missed']} …")
-                    continue
-                print(f"  {MARKS[point.verdict]} {card.point(point.id).text.get(self._lang)}")
-                for span in point.evidence:
-                    print(f'      "{span.text}"')
-                if point.why:
-                    print(f"      {point.why}")
-        elif spoken:
-            print("\n")
-        elif turn.text and turn.role == "interviewer":
-            print(f"{turn.text}\n")
+    def _verdicts(self, transcript: Transcript, graded: Turn, library: Library) -> None:
+        stands = standing(transcript, graded, library.cards)
+        print()
+        for point in stands.grade.points:
+            text = stands.wording.get(point.id)
+            print(f"  {MARKS[point.verdict]} {text.get(self._lang) if text else '…'}")
+            for span in point.evidence:
+                print(f'      "{span.text}"')
+            if point.why:
+                print(f"      {point.why}")
 
     def _repeat(self, turns: list[Turn]) -> None:
         for turn in turns:
@@ -133,11 +133,14 @@ class Terminal:
         print(json.dumps(data, ensure_ascii=False), flush=True)
 
 
-def _prompt() -> Callable[[], Awaitable[str]]:
-    """Return how answers are read: an editing prompt on a terminal, else a line of the pipe each."""
+def _prompt() -> Callable[[str], Awaitable[str]]:
+    """Return how answers are read: an editing prompt on a terminal, else a line of the pipe each.
+
+    What was refused is given back to the prompt for mending.
+    """
     if not sys.stdin.isatty():
 
-        async def piped() -> str:
+        async def piped(_refused: str) -> str:
             line: str = await asyncio.to_thread(sys.stdin.readline)
             if not line:
                 raise EOFError
@@ -152,7 +155,7 @@ def _prompt() -> Callable[[], Awaitable[str]]:
     keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
     session: Any = PromptSession(multiline=True, key_bindings=keys)
 
-    async def typed() -> str:
-        return str(await session.prompt_async("> "))
+    async def typed(refused: str) -> str:
+        return str(await session.prompt_async("> ", default=refused))
 
     return typed

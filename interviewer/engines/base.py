@@ -7,6 +7,7 @@ from typing import Protocol
 from interviewer.cards import Card, Point
 from interviewer.grading.grade import Grade, JudgingTask, PointGrade
 from interviewer.language import Lang
+from interviewer.planner import Why
 from interviewer.transcript import Transcript
 
 
@@ -16,8 +17,11 @@ class Ask:
 
     card: Card
     number: int
+    """Place in the session, from 1."""
     total: int
-    again: bool = False
+    topic: str
+    """Title of the card's topic in the language of the session."""
+    why: Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """The offline engine: speaks from the cards and the templates of prompts/offline; it is no model."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import assert_never
+from typing import assert_never, get_args
 
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
-from interviewer.grading.grade import JudgingTask, PointGrade
+from interviewer.grading.grade import JudgingTask, PointGrade, Verdict
 from interviewer.grading.offline import OfflineJudge
 from interviewer.language import Glossary, Lang
 from interviewer.library_check import given_away
@@ -32,9 +32,11 @@ class OfflineEngine:
 
     def _text(self, cue: Cue, lang: Lang) -> str:
         match cue:
-            case Ask(card=card, number=number, total=total, again=again):
+            case Ask(card=card, number=number, total=total, topic=topic, why=why):
                 question = card.question.get(lang)
-                return render("offline/ask", lang=lang, question=question, number=number, total=total, again=again)
+                return render(
+                    "offline/ask", lang=lang, question=question, number=number, total=total, topic=topic, why=why
+                )
             case FollowUp(card=card, point=point):
                 wording = point.follow_up.get(lang)
                 if given_away(wording, card=card, point=point):
@@ -42,7 +44,7 @@ class OfflineEngine:
                 return render("offline/follow_up", lang=lang, follow_up=wording, subject=card.subject.get(lang))
             case Feedback(grade=grade, cites=cites):
                 verdicts = [point.verdict for point in grade.points]
-                numbers = {name: verdicts.count(name) for name in ("covered", "partial", "missed", "contradicted")}
+                numbers = {name: verdicts.count(name) for name in get_args(Verdict)}
                 return render(
                     "offline/feedback", lang=lang, score=grade.score, reason=grade.reason, cites=cites, **numbers
                 )

@@ -1,9 +1,9 @@
 """Cheap gates before the judge: what needs no judgement, and what cannot be judged."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from interviewer.cards import Bilingual
 from interviewer.grading.grade import JudgingTask
 from interviewer.language import HAN, Glossary, Span, language_of, normalise, sentences
 
@@ -28,36 +28,45 @@ ORDERS = re.compile(
 )
 Gate = Literal["empty", "no words", "don't know", "echo", "gibberish", "orders", "too long", "other language"]
 UNGRADED: frozenset[Gate] = frozenset({"too long", "other language"})
+"""Gates that leave an answer not graded; behind the others every point is missed."""
+REASONS: dict[Gate, Bilingual] = {
+    "empty": Bilingual(en="the answer is empty", zh="回答是空的"),
+    "no words": Bilingual(en="the answer has no words", zh="回答里没有文字"),
+    "don't know": Bilingual(en="the candidate does not know", zh="候选人表示不知道"),
+    "echo": Bilingual(en="the answer repeats the question", zh="回答只是重复了题目"),
+    "gibberish": Bilingual(en="the answer is not made of words", zh="回答不成语句"),
+    "orders": Bilingual(
+        en="the answer gives orders to the grader and says nothing else", zh="回答只是在对评分者下指令，没有谈题目"
+    ),
+    "too long": Bilingual(
+        en=f"the answer is too long; at most {MAX_CHARACTERS:,} characters are read",
+        zh=f"回答太长，最多读 {MAX_CHARACTERS:,} 个字符",
+    ),
+    "other language": Bilingual(en="the offline judge reads Chinese and English only", zh="离线评分只读中文和英文"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Gated:
-    """What a gate decided: every point missed, or not graded when `gate` is in UNGRADED."""
-
-    gate: Gate
-    reason: str
-
-
-def gate(task: JudgingTask, glossary: Glossary) -> Gated | None:
+def gate(task: JudgingTask, glossary: Glossary) -> Gate | None:
     """Return what can be said of an answer without judging it; None when it is to be judged."""
     answer = CONTROL.sub("", task.answer)
+    found: Gate | None = None
     if not answer.strip():
-        return Gated("empty", "the answer is empty")
-    if len(task.answer) > MAX_CHARACTERS:
-        return Gated("too long", f"the answer has {len(task.answer):,} characters; at most {MAX_CHARACTERS:,} are read")
-    if not any(c.isalnum() for c in answer):
-        return Gated("no words", "the answer has no words")
-    if language_of(answer) is None and any(c.isalpha() for c in answer):
-        return Gated("other language", "the offline judge reads Chinese and English only")
-    if DONT_KNOW.match(normalise(answer).strip()):
-        return Gated("don't know", "the candidate does not know")
-    if not judged_sentences(answer):
-        return Gated("orders", "the answer gives orders to the grader and says nothing else")
-    if _is_echo(answer, task.question, glossary):
-        return Gated("echo", "the answer repeats the question")
-    if _is_gibberish(answer):
-        return Gated("gibberish", "the answer is not made of words")
-    return None
+        found = "empty"
+    elif len(task.answer) > MAX_CHARACTERS:
+        found = "too long"
+    elif not any(c.isalnum() for c in answer):
+        found = "no words"
+    elif language_of(answer) is None and any(c.isalpha() for c in answer):
+        found = "other language"
+    elif DONT_KNOW.match(normalise(answer).strip()):
+        found = "don't know"
+    elif not judged_sentences(answer):
+        found = "orders"
+    elif _is_echo(answer, task.question, glossary):
+        found = "echo"
+    elif _is_gibberish(answer):
+        found = "gibberish"
+    return found
 
 
 def judged_sentences(answer: str) -> list[Span]:

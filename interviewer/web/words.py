@@ -3,15 +3,18 @@
 from interviewer.cards import Bilingual
 
 WORDS: dict[str, Bilingual] = {
-    "topic": Bilingual(en="Topics (none: all)", zh="主题(不选则全部)"),
+    "topic": Bilingual(en="Topics (none: all)", zh="主题（不选则全部）"),
     "about": Bilingual(en="Or say what you want to practise", zh="或者说说想练什么"),
+    "about_example": Bilingual(en="e.g. fine-tuning when memory is short", zh="例如：显存不够时怎么微调"),
     "questions": Bilingual(en="Questions", zh="题数"),
     "difficulty": Bilingual(en="Difficulty", zh="难度"),
     "any": Bilingual(en="any", zh="不限"),
     "start": Bilingual(en="Start", zh="开始"),
-    "answer": Bilingual(en="Your answer (Shift+Enter: new line)", zh="你的回答(Shift+回车换行)"),
+    "answer": Bilingual(
+        en="Your answer (Enter sends, Shift+Enter: new line)", zh="你的回答（回车发送，Shift+回车换行）"
+    ),
     "send": Bilingual(en="Send", zh="发送"),
-    "hint": Bilingual(en="Hint (−10 %)", zh="提示(扣 10%)"),
+    "hint": Bilingual(en="Hint (−10 %)", zh="提示（扣 10%）"),
     "skip": Bilingual(en="Skip", zh="跳过"),
     "idk": Bilingual(en="I don't know", zh="不知道"),
     "back": Bilingual(en="Back", zh="回上一题"),
@@ -24,6 +27,6 @@ WORDS: dict[str, Bilingual] = {
     "missed": Bilingual(en="✘ missed", zh="✘ 漏掉"),
     "contradicted": Bilingual(en="⚠ contradicted", zh="⚠ 说错"),
     "uncertain": Bilingual(en="? uncertain", zh="? 不确定"),
-    "hidden": Bilingual(en="(in the report)", zh="(见报告)"),
-    "practice_only": Bilingual(en="This is practice, not a hiring verdict.", zh="这是练习,不是录用结论。"),
+    "hidden": Bilingual(en="… {} more, shown when this question is done", zh="…… 另有 {} 点，这一题结束后显示"),
+    "practice_only": Bilingual(en="This is practice, not a hiring verdict.", zh="这是练习，不是录用结论。"),
 }
