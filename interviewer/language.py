@@ -40,12 +40,27 @@ STOP_ZH = frozenset(
     """.split()
 )
 NEGATION_EN = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|cannot|without|hardly|instead of|rather than|fails? to|far from|\w+n['’]t)\b"
+    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|cannot|without|hardly|instead of|rather than|fails? to|far from|\w+n['’]t)\b"
 )
-NEGATION_ZH = re.compile(r"不|没|无(?!论)|未|非(?!常)|别|难以|而不|否|勿|缺乏|错误")
+NEGATION_ZH = re.compile(r"不|没|无|未|非|别(?=再|去|用|忘|把|只)|难以|勿|缺乏")
 DONT_NEGATE_ZH = re.compile(
-    r"不仅|不但|不只|不光|不同|不管|不断|不过|无监督|自监督|非线性|不均衡|不平衡|无偏|是不是|能不能|会不会|无关紧要"
+    r"不仅|不但|不只|不光|不止|不同|不管|不断|不过|不错|不得不|不妨|不均衡|不平衡|差不多|无监督|自监督|无偏|无论|无损|无关紧要"
+    r"|非线性|非常|除非|未来|是不是|能不能|会不会|要不要|有没有"
 )
+REJECTED = re.compile(
+    r"\b(?:myth|misconception|mistaken?|fallacy|not true|untrue|contrary to|common claim|wrong to (?:say|think))\b"
+    r"|\b(?:people|some|many|folks|others|they|one|it is|it's|you)(?: \w+){0,2} (?:often|sometimes|commonly|widely|usually )?(?:say|said|hear|claim(?:ed)?|believed?) "
+    r"|\b(?:people|some|many|folks|others)(?: \w+){0,2} think "
+    r"|\b(?:that|this|which|it)(?:'s|’s| is| was) (?:just |simply |plain )?(?:wrong|false|incorrect)\b"
+    r"|(?<!我)(?<!我还)(?<!我一直)以为|误区|误解|有人(?:说|认为|觉得|讲)|有些人|很多人|不少人|常有人|大家(?:都|常)?说|网上|常说|说法|是错|不对|不准确|不成立|说错"
+)
+"""Words that speak of a claim without making it."""
+REJECTED_NEXT = re.compile(
+    r"(?:but |no,? |actually,? |well,? )*(?:that|this|it)(?:'s|’s| is| was|s) (?:just |simply |actually )?(?:wrong|false|not|incorrect|a m)"
+    r"|(?:但|但是|其实|实际上|不过|可|可是)?(?:这|那|它)?(?:个|种)?(?:说法|观点|理解)?(?:其实|并)?(?:是错|不对|不成立|不准确|不是这样|站不住|没有根据)"
+)
+"""How a sentence begins that takes back the one before."""
+CLAUSE_END = re.compile(r"[,.;:!?。、…](?=\D|$)|\bbut\b|\band\b|\bso\b|\bbecause\b|但是?|所以|因为|而且|然后")
 
 
 def dont_know(lang: Lang) -> str:
@@ -104,7 +119,22 @@ def negated(text: str) -> list[str]:
     """Return what follows each negation, up to the end of its clause."""
     folded = DONT_NEGATE_ZH.sub("", normalise(text))
     ends = [match.end() for pattern in (NEGATION_EN, NEGATION_ZH) for match in pattern.finditer(folded)]
-    return [re.split(r"[,.;:,。;:、]", folded[end:], maxsplit=1)[0][:60] for end in ends]
+    return [CLAUSE_END.split(folded[end:], maxsplit=1)[0][:60] for end in ends]
+
+
+def rejects(text: str, after: str) -> bool:
+    """Tell whether normalised text speaks of a claim to reject it, there or at the start of what comes after."""
+    return bool(REJECTED.search(text) or REJECTED_NEXT.match(after))
+
+
+def negations_around(text: str, wordings: Sequence[str]) -> int:
+    """Count the negations in the clauses of a normalised text that hold one of the wordings, outside the wordings."""
+    found = [match.span() for wording in wordings for match in _wording(wording).finditer(text)]
+    masked = list(text)
+    for first, last in found:
+        masked[first:last] = "\0" * (last - first)
+    clauses = CLAUSE_END.split("".join(masked))
+    return sum(negations(clause.replace("\0", "")) for clause in clauses if "\0" in clause)
 
 
 @lru_cache(maxsize=1)

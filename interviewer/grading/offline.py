@@ -15,15 +15,15 @@ import numpy as np
 
 from interviewer.grading.gates import judged_sentences
 from interviewer.grading.grade import Claim, JudgingTask, PointGrade, Verdict, WrongClaim
-from interviewer.language import Glossary, Span, negated, negations, normalise, says
+from interviewer.language import Glossary, Span, negated, negations, negations_around, normalise, rejects, says
 from interviewer.retrieval.embedder import Embedder, Vectors
 
 COVERED, PARTIAL = 0.62, 0.42
-"""Thresholds on agreement, 0 to 1."""
+"""Thresholds on agreement, 0 to 1, for points with declared keys."""
+PLAIN_COVERED, PLAIN_PARTIAL = 0.42, 0.32
+"""For points without: their wording is never met as closely (chosen on the trial answers of tests/data/trials)."""
 UNSURE = 0.04
-"""Agreement this near to PARTIAL, without declared keys, is left uncertain."""
-WINDOW = 2
-"""Sentences that may carry a point together."""
+"""Agreement this near to PLAIN_PARTIAL, without declared keys, is left uncertain."""
 OPPOSITES = (
     ("increase", "decrease"), ("increase", "reduce"), ("higher", "lower"), ("high", "low"), ("more", "less"), ("large", "small"),
     ("larger", "smaller"), ("before", "after"), ("fast", "slow"), ("faster", "slower"), ("better", "worse"), ("longer", "shorter"),
@@ -37,6 +37,8 @@ class _Window:
 
     spans: tuple[Span, ...]
     folded: str
+    after: str
+    """The next sentence, folded."""
     terms: frozenset[str]
     vector: Vectors
 
@@ -67,16 +69,18 @@ class OfflineJudge:
         return vector
 
     def _windows(self, spans: Sequence[Span]) -> list[_Window]:
-        single = [self._window((span,), self._vector(span.text)) for span in spans]
+        after = [normalise(span.text) for span in spans[1:]] + ["", ""]
+        single = [self._window((span,), self._vector(span.text), after[i]) for i, span in enumerate(spans)]
         pairs = []
-        for one, two in pairwise(single):
+        for i, (one, two) in enumerate(pairwise(single)):
             mean = one.vector + two.vector
-            pairs.append(self._window(one.spans + two.spans, mean / max(float(np.linalg.norm(mean)), 1e-9)))
+            unit = mean / max(float(np.linalg.norm(mean)), 1e-9)
+            pairs.append(self._window(one.spans + two.spans, unit, after[i + 1]))
         return single + pairs
 
-    def _window(self, spans: tuple[Span, ...], vector: Vectors) -> _Window:
+    def _window(self, spans: tuple[Span, ...], vector: Vectors, after: str) -> _Window:
         text = " ".join(span.text for span in spans)
-        return _Window(spans, normalise(text), frozenset(self._glossary.terms(text)), vector)
+        return _Window(spans, normalise(text), after, frozenset(self._glossary.terms(text)), vector)
 
     def _verdict(
         self, claim: Claim, wrong: Sequence[WrongClaim], windows: list[_Window], asked: frozenset[str]
@@ -93,17 +97,19 @@ class OfflineJudge:
                 return PointGrade(
                     id=claim.id, verdict="contradicted", confidence=0.8, evidence=window.spans, why=mistake.why
                 )
-        if agreement >= PARTIAL and self._turned_round(claim, best):
-            # A card names its misconceptions; beyond them a negation alone does not settle what was meant.
-            verdict: Verdict = "uncertain" if claim.keys else "contradicted"
+        covered, partial = (COVERED, PARTIAL) if claim.keys else (PLAIN_COVERED, PLAIN_PARTIAL)
+        if agreement >= partial and self._turned_round(claim, best):
+            # A card names its misconceptions. Beyond them a negation settles what was meant only in one sentence
+            # that says the whole claim.
+            plain = not claim.keys and agreement >= COVERED and len(best.spans) == 1
+            verdict: Verdict = "contradicted" if plain else "uncertain"
             return PointGrade(id=claim.id, verdict=verdict, confidence=0.6, evidence=best.spans)
-        if agreement >= COVERED:
-            return PointGrade(id=claim.id, verdict="covered", confidence=_sure(agreement, COVERED), evidence=best.spans)
-        if agreement >= PARTIAL:
-            return PointGrade(id=claim.id, verdict="partial", confidence=_sure(agreement, COVERED), evidence=best.spans)
-        if not claim.keys and agreement > PARTIAL - UNSURE:
+        if agreement >= partial:
+            verdict = "covered" if agreement >= covered else "partial"
+            return PointGrade(id=claim.id, verdict=verdict, confidence=_sure(agreement, covered), evidence=best.spans)
+        if not claim.keys and agreement > partial - UNSURE:
             return PointGrade(id=claim.id, verdict="uncertain", confidence=0.5, evidence=best.spans)
-        return PointGrade(id=claim.id, verdict="missed", confidence=_sure(agreement, PARTIAL))
+        return PointGrade(id=claim.id, verdict="missed", confidence=_sure(agreement, partial))
 
     def _agreement(self, claim: Claim, window: _Window, asked: frozenset[str]) -> float:
         recall = self._recall(claim.text, window.terms, asked)
@@ -142,12 +148,13 @@ class OfflineJudge:
 
 
 def _made(mistake: WrongClaim, windows: list[_Window]) -> _Window | None:
-    """Return the sentence that makes a wrong claim, negated as often as the claim itself."""
+    """Return the sentence that makes a wrong claim: not rejected, and negated as often as the claim itself."""
+    wordings = [wording for group in mistake.keys for wording in group]
+    sign = negations_around(normalise(mistake.text), wordings) % 2
     for window in windows:
-        if all(any(says(window.folded, w) for w in group) for group in mistake.keys):
-            text = " ".join(span.text for span in window.spans)
-            if negations(text) % 2 == negations(mistake.text) % 2:
-                return window
+        made = all(any(says(window.folded, w) for w in group) for group in mistake.keys)
+        if made and not rejects(window.folded, window.after) and negations_around(window.folded, wordings) % 2 == sign:
+            return window
     return None
 
 
