@@ -32,3 +32,5 @@ test: .venv/dev.stamp lint
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/retrieval.py
+	$(BIN)/python benchmarks/grading.py

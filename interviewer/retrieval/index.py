@@ -58,42 +58,43 @@ class SearchIndex:
 
     def search(self, text: str, *, limit: int = 5, lang: Lang | None = None) -> list[tuple[Passage, float]]:
         """Return the passages nearest to a text, best first, with their fused scores."""
-        allowed = {p.id for p in self._passages.values() if lang is None or p.lang == lang}
-        dense = self._dense(text, lang=lang)
-        exact = [name for name in self._exact(text) if name in allowed][:CANDIDATES]
         scores: dict[str, float] = {}
-        for ranking in (dense, exact):
+        for ranking in (self.dense(text, lang=lang), self.exact(text, lang=lang)):
             for rank, name in enumerate(ranking, start=1):
                 scores[name] = scores.get(name, 0.0) + 1.0 / (RANK_CONSTANT + rank)
         best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
         return [(self._passages[name], round(scores[name], 6)) for name in best]
 
-    def relevance(self, text: str) -> float:
-        """Return how well the notes cover a text: the share of its rare terms that any passage holds, 0 to 1."""
+    def nearness(self, text: str) -> tuple[float, float]:
+        """Return the cosine of the nearest passage and the share of the text's terms that any passage holds."""
         terms = set(self._library.glossary.terms(text))
-        if not terms:
-            return 0.0
-        vocabulary = self._bm25.vocab_dict
-        return sum(term in vocabulary for term in terms) / len(terms)
+        known = sum(term in self._bm25.vocab_dict for term in terms) / len(terms) if terms else 0.0
+        found = self._query(text, limit=1, include=["distances"])
+        return 1.0 - float(found["distances"][0][0]), known
 
-    def _dense(self, text: str, *, lang: Lang | None) -> list[str]:
+    def dense(self, text: str, *, lang: Lang | None = None) -> list[str]:
+        """Return the ids of the passages nearest in meaning."""
+        return list(self._query(text, limit=CANDIDATES, lang=lang, include=[])["ids"][0])
+
+    def _query(self, text: str, *, limit: int, include: list[str], lang: Lang | None = None) -> Any:
         vector = self._embedder.embed([_for_encoder(text, self._library.glossary, self._embedder)])[0]
-        found = self._collection.query(
+        return self._collection.query(
             query_embeddings=[vector],
-            n_results=min(CANDIDATES, len(self._passages)),
+            n_results=min(limit, len(self._passages)),
             where={"lang": lang} if lang else None,
-            include=[],
+            include=include,
         )
-        return list(found["ids"][0])
 
-    def _exact(self, text: str) -> list[str]:
+    def exact(self, text: str, *, lang: Lang | None = None) -> list[str]:
+        """Return the ids of the passages that share the rarest terms (BM25)."""
         vocabulary = self._bm25.vocab_dict
         terms = [term for term in self._library.glossary.terms(text) if term in vocabulary]
         if not terms:
             return []
         scores = self._bm25.get_scores(terms)
         order = np.argsort(-scores, kind="stable")
-        return [self._ids[i] for i in order if scores[i] > 0]
+        found = [self._ids[i] for i in order if scores[i] > 0]
+        return [name for name in found if lang is None or self._passages[name].lang == lang][:CANDIDATES]
 
 
 def open_index(
