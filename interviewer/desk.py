@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from interviewer.engines.base import Engine
 from interviewer.engines.offline import OfflineEngine
@@ -14,23 +13,10 @@ from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 from interviewer.store import open_store
 
-if TYPE_CHECKING:
-    from interviewer.retrieval.index import Progress, SearchIndex
-
 
 def engine_for(settings: Settings, library: Library) -> Engine:
     """Return the engine of the settings."""
     return OfflineEngine(embedder(settings.embedder), library.glossary)
-
-
-def index_for(
-    settings: Settings, library: Library, *, force: bool = False, progress: "Progress | None" = None
-) -> "SearchIndex":
-    """Open the index of the settings; build it where it must be."""
-    from interviewer.retrieval.index import open_index  # Chroma takes a second to import
-
-    model = embedder(settings.embedder)
-    return open_index(library, model, root=settings.index_root, force=force, progress=progress)
 
 
 def with_about(wish: SessionSettings, settings: Settings, library: Library) -> SessionSettings:
@@ -41,10 +27,10 @@ def with_about(wish: SessionSettings, settings: Settings, library: Library) -> S
     """
     if not wish.about.strip():
         return wish
-    from interviewer.retrieval.about import cards_about
+    from interviewer.retrieval.about import cards_about  # Chroma takes half a second to import
+    from interviewer.retrieval.index import index_for
 
-    index = index_for(settings, library)
-    found = cards_about(index, library, wish.about, limit=max(wish.questions, 5))
+    found = cards_about(index_for(settings, library), library, wish.about, limit=max(wish.questions, 5))
     return replace(wish, cards=found, questions=min(wish.questions, len(found)))
 
 

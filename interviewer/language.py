@@ -45,7 +45,7 @@ NEGATION_EN = re.compile(
 NEGATION_ZH = re.compile(r"不|没|无|未|非|别(?=再|去|用|忘|把|只)|难以|勿|缺乏")
 DONT_NEGATE_ZH = re.compile(
     r"不仅|不但|不只|不光|不止|不同|不管|不断|不过|不错|不得不|不妨|不均衡|不平衡|差不多|无监督|自监督|无偏|无论|无损|无关紧要"
-    r"|非线性|非常|除非|未来|是不是|能不能|会不会|要不要|有没有"
+    r"|非线性|非常|除非|未来|有没有|([一-鿿])不\1"
 )
 REJECTED = re.compile(
     r"\b(?:myth|misconception|mistaken?|fallacy|not true|untrue|contrary to|common claim|wrong to (?:say|think))\b"
@@ -60,6 +60,12 @@ REJECTED_NEXT = re.compile(
     r"|(?:但|但是|其实|实际上|不过|可|可是)?(?:这|那|它)?(?:个|种)?(?:说法|观点|理解)?(?:其实|并)?(?:是错|不对|不成立|不准确|不是这样|站不住|没有根据)"
 )
 """How a sentence begins that takes back the one before."""
+LONG_EN, LONG_ZH = 14, 5
+"""Characters of a wording that may be said with padding in between."""
+PADDING = re.compile(
+    r"\b(?:just|simply|really|actually|basically|usually|generally|typically|mostly|probably|essentially|kind of|sort of|the|a|an)\b ?"
+    r"|一般来说|一般|通常|主要|其实|基本上|基本|大概|可能|应该|直接|往往|本质上|本身|就|都|也|的|了|呢|嘛|吧|啊"
+)
 CLAUSE_END = re.compile(r"[,.;:!?。、…](?=\D|$)|\bbut\b|\band\b|\bso\b|\bbecause\b|但是?|所以|因为|而且|然后")
 
 
@@ -242,8 +248,20 @@ def glossary(folder: Path | None = None) -> Glossary:
 
 
 def says(text: str, wording: str) -> bool:
-    """Tell whether a normalised text holds a wording: English at word starts, Chinese anywhere."""
-    return bool(_wording(wording).search(text))
+    """Tell whether a normalised text holds a wording: English at word starts, Chinese anywhere.
+
+    Words that add nothing ("basically", "一般") may stand in between.
+    """
+    if _wording(wording).search(text):
+        return True
+    enough = LONG_ZH if HAN.search(wording) else LONG_EN
+    return len(wording) >= enough and bool(_wording(wording).search(unpadded(text)))
+
+
+@lru_cache(maxsize=20_000)
+def unpadded(text: str) -> str:
+    """Return a text without the words that add nothing to what it claims."""
+    return PADDING.sub("", text)
 
 
 @lru_cache(maxsize=20_000)

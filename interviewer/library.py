@@ -1,5 +1,6 @@
 """The library: the notes and cards of a folder, and the passages that they rest on."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,11 +9,11 @@ from pathlib import Path
 
 from interviewer.cards import BadCards, Bilingual, Card, CardFile, Point, Problem, read_cards
 from interviewer.errors import KnowledgeError
-from interviewer.language import Glossary, Lang, glossary, language_of
+from interviewer.language import LANGS, Glossary, Lang, glossary, language_of
 
 HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
-PASSAGE_CHARACTERS = {"en": 900, "zh": 420}
-"""Longest passage; MiniLM reads 256 tokens, a Chinese character is worth about two letters."""
+PASSAGE_CHARACTERS = {"en": 1400, "zh": 650}
+"""Longest passage: most sections are one. A Chinese character is worth about two letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +65,16 @@ class Note:
         yield from self._cut(headings, block)
 
     def _cut(self, headings: list[str], block: list[tuple[int, str]]) -> Iterator[Passage]:
-        limit = PASSAGE_CHARACTERS[self.lang]
+        total = sum(len(text) for _, text in block)
+        share = total / max(1, math.ceil(total / PASSAGE_CHARACTERS[self.lang]))
         group: list[tuple[int, str]] = []
+        size = 0
         for row in block:
-            if group and sum(len(text) for _, text in group) + len(row[1]) > limit:
+            if group and size + len(row[1]) / 2 > share:
                 yield self._passage(headings, group)
-                group = []
+                group, size = [], 0
             group.append(row)
+            size += len(row[1])
         if group:
             yield self._passage(headings, group)
 
@@ -125,6 +129,19 @@ class Library:
     def passages(self) -> tuple[Passage, ...]:
         """Passages of all notes."""
         return tuple(passage for note in self.notes for passage in note.passages())
+
+    @cached_property
+    def points_on(self) -> dict[str, tuple[Point, ...]]:
+        """Points by the id of the passage that they rest on."""
+        found: dict[str, list[Point]] = {}
+        for card in self.cards.values():
+            for point in card.points:
+                for lang in LANGS:
+                    citation = self.cited(card, point, lang)
+                    passage = self.passage_at(citation.file, citation.line) if citation else None
+                    if passage:
+                        found.setdefault(passage.id, []).append(point)
+        return {name: tuple(points) for name, points in found.items()}
 
     @cached_property
     def glossary(self) -> Glossary:

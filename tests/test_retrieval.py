@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from interviewer.errors import SearchIndexError
-from interviewer.library import Library, read_library
+from interviewer.errors import NothingFound, SearchIndexError
+from interviewer.library import Library, Note, read_library
+from interviewer.retrieval.about import cards_about
 from interviewer.retrieval.embedder import Embedder
 from interviewer.retrieval.index import index_name, open_index
 from tests.conftest import Run
@@ -63,6 +65,22 @@ def test_index_that_cannot_be_written_says_what_to_do(library: Library, minilm: 
         open_index(library, minilm, root=tmp_path / "file" / "index")
 
 
+def test_sections_are_passages_and_long_ones_are_cut_evenly() -> None:
+    lines = [f"Sentence number {n} of this section says something of its own." for n in range(60)]
+    note = Note(
+        name="n",
+        file="notes/n.en.md",
+        lang="en",
+        text="# T\n\n## Short\nOne line here.\n\n## Long\n" + "\n".join(lines),
+    )
+    short, *cut = note.passages()
+    assert (short.heading, short.lines) == ("T > Short", (4, 4))
+    sizes = [len(passage.text) for passage in cut]
+    assert len(sizes) == 3
+    assert max(sizes) - min(sizes) < 200
+    assert [line for passage in cut for line in passage.text.split("\n")] == lines
+
+
 def test_passages_know_their_lines(library: Library) -> None:
     for passage in library.passages:
         lines = (library.folder / passage.file).read_text("utf-8").split("\n")
@@ -85,3 +103,60 @@ def test_search_across_languages(library: Library, minilm: Embedder, tmp_path: P
     chinese = index.search("why does catastrophic forgetting happen", lang="zh")
     assert english[0][0].file == "notes/forgetting.en.md"
     assert chinese[0][0].file == "notes/forgetting.zh.md"
+
+
+IN_THE_NOTES = (
+    "显存不够时怎么微调", "fine-tuning when GPU memory is short", "how do I evaluate a summariser", "长上下文外推",
+    "为什么大家都用decoder-only", "LoRA", "rank 怎么选", "模型老是重复输出怎么办", "BERT 句向量", "加速推理",
+    "my classifier has 99% accuracy but misses fraud", "overfitting after fine tuning", "KV cache", "评估指标",
+    "temperature and top-p", "数据质量", "幻觉", "准备明天的面试，主要考微调", "ROUGE vs BLEU", "catastrophic forgeting",
+    "怎么让模型跑得快一点", "I want to practise questions on parameter efficient methods",
+)  # fmt: skip
+NOT_IN_THE_NOTES = (
+    "sourdough hydration kneading", "红烧肉怎么做", "how to bake bread at home", "明天天气怎么样", "React hooks useEffect",
+    "kubernetes ingress controllers", "the history of the Roman empire", "股票什么时候涨", "Java 垃圾回收", "足球世界杯冠军",
+    "best restaurants in Paris", "how to negotiate a salary", "TCP 三次握手", "cooking a memory foam mattress",
+    "Python 装饰器", "Spring Boot 事务", "", "😀", "???",
+)  # fmt: skip
+
+
+def test_own_words_find_cards_or_an_honest_no(library: Library, minilm: Embedder, tmp_path: Path) -> None:
+    index = open_index(library, minilm, root=tmp_path)
+    for words in IN_THE_NOTES:
+        assert cards_about(index, library, words, limit=3), words
+    for words in NOT_IN_THE_NOTES:
+        with pytest.raises(NothingFound, match="notes hold nothing"):
+            cards_about(index, library, words, limit=3)
+
+
+@pytest.mark.parametrize(
+    ("words", "card"),
+    [
+        ("显存不够时怎么微调", "peft-memory"),
+        ("temperature and top-p", "repetition-temperature"),
+        ("BERT 句向量", "bert-cls-embedding"),
+        ("rank 怎么选", "peft-rank-targets"),
+        ("NER怎么评估", "metrics-ner"),
+    ],
+)
+def test_own_words_find_the_card_on_them(
+    library: Library, minilm: Embedder, tmp_path: Path, words: str, card: str
+) -> None:
+    assert card in cards_about(open_index(library, minilm, root=tmp_path), library, words, limit=3)
+
+
+def test_two_processes_build_one_index(run: Run, own_home: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda words: run("search", words, "--json"), ["LoRA", "遗忘", "RoPE"]))
+    for result in results:
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)
+    assert len(list((own_home / "index").glob("*/meta.json"))) == 1
+    assert not list((own_home / "index").glob(".building-*"))
+
+
+def test_embedder_that_is_not_installed_says_what_to_do(run: Run) -> None:
+    result = run("search", "LoRA", env={"INTERVIEWER_EMBEDDER": "BAAI/bge-m3"})
+    assert result.returncode == 2
+    assert "interviewer[hub]" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -46,7 +46,7 @@ def _embedder(settings: Settings) -> str:
 
 
 def _index(settings: Settings) -> str:
-    from interviewer.desk import index_for
+    from interviewer.retrieval.index import index_for
 
     library = read_library(settings.knowledge)
     index_for(settings, library)

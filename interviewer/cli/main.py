@@ -142,8 +142,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Show the passages of the notes nearest to a text, and where they stand."""
-    from interviewer.desk import index_for
     from interviewer.library import read_library
+    from interviewer.retrieval.index import index_for
 
     if not text.strip():
         raise ConfigError("nothing to search for; give some words")
@@ -174,11 +174,17 @@ def index(
     library = read_library(settings.knowledge)
     if if_needed and not force and _seems_built(settings):
         return
-    from interviewer.desk import index_for
-    from interviewer.retrieval.embedder import embedder
-    from interviewer.retrieval.index import index_name
+    from rich.console import Console
+    from rich.progress import Progress
 
-    index_for(settings, library, force=force, progress=lambda done, all_: say(f"indexing {done} of {all_} passages"))
+    from interviewer.retrieval.embedder import embedder
+    from interviewer.retrieval.index import index_for, index_name
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing", total=None)
+        index_for(
+            settings, library, force=force, progress=lambda done, all_: bar.update(task, completed=done, total=all_)
+        )
     path = settings.index_root / index_name(library, embedder(settings.embedder))
     if as_json:
         put({"path": str(path), "passages": len(library.passages), "embedder": settings.embedder})

@@ -14,7 +14,7 @@ DONT_KNOW = re.compile(
     r"^(?:sorry[,. ]*|um+[,. ]*|uh+[,. ]*|hmm+[,. ]*|well[,. ]*|honestly[,. ]*|嗯+[,。 ]*|抱歉[,。 ]*|不好意思[,。 ]*|这个(?:问题)?[,。 ]*|这题[,。 ]*)*"
     r"(?:(?:i )?(?:really |honestly |just )?(?:do not|don['’]?t|dunno|have no|no) ?(?:know|idea|clue|remember|sure)?(?: (?:the answer|this|that|this one|about (?:this|that|it)|at all))?"
     r"|i(?:['’]m| am) not sure|not sure|idk|pass|skip|no idea|i forgot|can['’]?t remember|i have no idea"
-    r"|我?(?:真的|确实|也|完全|还)?(?:不知道|不太?清楚|不会|不了解|没学过|忘了|忘记了|不太?懂|想不起来|没思路|没听说过|答不上来|记不清了?)(?:这个|这题|了|啊|呢|哦)*"
+    r"|我?(?:真的|确实|也|完全|还)?(?:不知道|不太?清楚|不会|不了解|没学过|忘了|忘记了|不太?懂|想不起来|没思路|没听说过|没想过|没研究过|没接触过|没了解过|没准备过?|答不上来|记不清了?)(?:这个|这题|了|啊|呢|哦)*"
     r"|不会|跳过|过)[\s.。!!,,~…]*$"
 )
 ORDERS = re.compile(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,29 @@ from filelock import FileLock, Timeout
 from interviewer.errors import SearchIndexError, StorageBusy
 from interviewer.language import Glossary, Lang
 from interviewer.library import Library, Passage
-from interviewer.retrieval.embedder import Embedder
+from interviewer.retrieval.embedder import Embedder, embedder
+from interviewer.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 COLLECTION = "passages"
 RANK_CONSTANT = 60
 """k of reciprocal-rank fusion (Cormack et al., SIGIR 2009)."""
 CANDIDATES = 30
+"""Passages that each half of the fusion may name."""
+VECTORS = 3 * CANDIDATES
+"""Vectors asked for: a passage has one of its own and one of each point that rests on it."""
 LOCK_SECONDS = 120
+BATCH = 32
 Progress = Callable[[int, int], None]
 
 
-def index_name(library: Library, embedder: Embedder) -> str:
+def index_name(library: Library, model: Embedder) -> str:
     """Return the name of the index: the hash of everything it is made of."""
-    digest = hashlib.sha256(f"{FORMAT}\0{embedder.id}\0{embedder.dimension}\0".encode())
+    digest = hashlib.sha256(f"{FORMAT}\0{model.id}\0{model.dimension}\0".encode())
     for passage in library.passages:
         digest.update(f"{passage.id}\0{passage.heading}\0{passage.text}\0".encode())
+        for point in library.points_on.get(passage.id, ()):
+            digest.update(f"{point.model_dump_json()}\0".encode())
     glossary = library.folder / "glossary.yaml"
     digest.update(glossary.read_bytes() if glossary.is_file() else b"")
     return digest.hexdigest()[:24]
@@ -43,15 +50,15 @@ def index_name(library: Library, embedder: Embedder) -> str:
 class SearchIndex:
     """An opened index; read-only."""
 
-    def __init__(self, path: Path, *, library: Library, embedder: Embedder) -> None:
+    def __init__(self, path: Path, *, library: Library, model: Embedder) -> None:
         self._library = library
-        self._embedder = embedder
+        self._model = model
         self._passages = {passage.id: passage for passage in library.passages}
         meta = json.loads((path / "meta.json").read_text("utf-8"))
-        if (meta["embedder"], meta["dimension"]) != (embedder.id, embedder.dimension):
+        if (meta["embedder"], meta["dimension"]) != (model.id, model.dimension):
             raise SearchIndexError(f"index {path.name} was made by {meta['embedder']}; run `interviewer index --force`")
         self._collection = _client(path).get_collection(COLLECTION, embedding_function=None)
-        if self._collection.count() != len(self._passages):
+        if self._collection.count() != meta["vectors"]:
             raise SearchIndexError(f"index {path.name} is incomplete; run `interviewer index --force`")
         self._bm25 = bm25s.BM25.load(path / "bm25")
         self._ids: list[str] = meta["ids"]
@@ -74,13 +81,14 @@ class SearchIndex:
 
     def dense(self, text: str, *, lang: Lang | None = None) -> list[str]:
         """Return the ids of the passages nearest in meaning."""
-        return list(self._query(text, limit=CANDIDATES, lang=lang, include=[])["ids"][0])
+        found = self._query(text, limit=VECTORS, lang=lang, include=["metadatas"])
+        return list(dict.fromkeys(row["passage"] for row in found["metadatas"][0]))[:CANDIDATES]
 
     def _query(self, text: str, *, limit: int, include: list[str], lang: Lang | None = None) -> Any:
-        vector = self._embedder.embed([_for_encoder(text, self._library.glossary, self._embedder)])[0]
+        vector = self._model.embed([_for_encoder(text, self._library.glossary, self._model)])[0]
         return self._collection.query(
             query_embeddings=[vector],
-            n_results=min(limit, len(self._passages)),
+            n_results=limit,
             where={"lang": lang} if lang else None,
             include=include,
         )
@@ -97,8 +105,15 @@ class SearchIndex:
         return [name for name in found if lang is None or self._passages[name].lang == lang][:CANDIDATES]
 
 
+def index_for(
+    settings: Settings, library: Library, *, force: bool = False, progress: Progress | None = None
+) -> SearchIndex:
+    """Open the index of the settings; build it where it must be. Raises as `open_index`."""
+    return open_index(library, embedder(settings.embedder), root=settings.index_root, force=force, progress=progress)
+
+
 def open_index(
-    library: Library, embedder: Embedder, *, root: Path, force: bool = False, progress: Progress | None = None
+    library: Library, model: Embedder, *, root: Path, force: bool = False, progress: Progress | None = None
 ) -> SearchIndex:
     """Open the index of a library; build it where it is missing, stale or broken.
 
@@ -106,13 +121,13 @@ def open_index(
         SearchIndexError: it cannot be built.
         StorageBusy: another process has been building it for two minutes.
     """
-    path = root / index_name(library, embedder)
+    path = root / index_name(library, model)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", timeout=LOCK_SECONDS):
-            if force or not (opened := _try_open(path, library, embedder)):
-                _build(path, library, embedder, progress=progress)
-                opened = SearchIndex(path, library=library, embedder=embedder)
+            if force or not (opened := _try_open(path, library, model)):
+                _build(path, library, model, progress=progress)
+                opened = SearchIndex(path, library=library, model=model)
                 _forget_old(root, keep=path)
             return opened
     except Timeout as error:
@@ -123,42 +138,42 @@ def open_index(
         ) from error
 
 
-def is_built(library: Library, embedder: Embedder, *, root: Path) -> bool:
-    """Tell whether the index of a library is there."""
-    return (root / index_name(library, embedder) / "meta.json").is_file()
-
-
-def _try_open(path: Path, library: Library, embedder: Embedder) -> SearchIndex | None:
+def _try_open(path: Path, library: Library, model: Embedder) -> SearchIndex | None:
     if not (path / "meta.json").is_file():
         return None
     # A damaged index shows itself as almost any error (SQLite's, Chroma's, JSON's): it is derived data, so rebuild.
     try:
-        opened = SearchIndex(path, library=library, embedder=embedder)
+        opened = SearchIndex(path, library=library, model=model)
         opened.search("attention")
     except Exception:
         return None
     return opened
 
 
-def _build(path: Path, library: Library, embedder: Embedder, *, progress: Progress | None) -> None:
-    passages = library.passages
+def _build(path: Path, library: Library, model: Embedder, *, progress: Progress | None) -> None:
+    texts = list(_texts(library))
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
     try:
         collection = _client(work).create_collection(
             COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
-        for first in range(0, len(passages), 32):
-            batch = passages[first : first + 32]
-            texts = [_for_encoder(f"{p.heading}\n{p.text}", library.glossary, embedder) for p in batch]
+        for first in range(0, len(texts), BATCH):
+            batch = texts[first : first + BATCH]
+            vectors = model.embed([_for_encoder(text, library.glossary, model) for _, text in batch])
             collection.upsert(
-                ids=[p.id for p in batch],
-                embeddings=list(embedder.embed(texts)),
-                metadatas=[{"lang": p.lang, "file": p.file} for p in batch],
+                ids=[f"{first + number}" for number in range(len(batch))],
+                embeddings=list(vectors),
+                metadatas=[{"passage": p.id, "lang": p.lang} for p, _ in batch],
             )
             if progress:
-                progress(min(first + 32, len(passages)), len(passages))
-        _bm25(passages, library.glossary).save(work / "bm25")
-        meta = {"embedder": embedder.id, "dimension": embedder.dimension, "ids": [p.id for p in passages]}
+                progress(min(first + BATCH, len(texts)), len(texts))
+        _bm25(library).save(work / "bm25")
+        meta = {
+            "embedder": model.id,
+            "dimension": model.dimension,
+            "vectors": len(texts),
+            "ids": [p.id for p in library.passages],
+        }
         (work / "meta.json").write_text(json.dumps(meta), "utf-8")
         _close(work)
         if path.exists():
@@ -170,15 +185,33 @@ def _build(path: Path, library: Library, embedder: Embedder, *, progress: Progre
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _bm25(passages: Sequence[Passage], glossary: Glossary) -> "bm25s.BM25":
-    tokens = [glossary.terms(f"{p.heading} {p.text}") or ["∅"] for p in passages]
+def _texts(library: Library) -> Iterator[tuple[Passage, str]]:
+    """Return what is embedded: each passage, and each point that rests on it.
+
+    A point says in one sentence what the passage says in many: people ask in such words.
+    """
+    for passage in library.passages:
+        yield passage, f"{passage.heading}\n{passage.text}"
+        for point in library.points_on.get(passage.id, ()):
+            yield passage, point.text.get(passage.lang)
+
+
+def _bm25(library: Library) -> "bm25s.BM25":
     model = bm25s.BM25()
-    model.index(tokens, show_progress=False)
+    model.index([_words(passage, library) or ["∅"] for passage in library.passages], show_progress=False)
     return model
 
 
-def _for_encoder(text: str, glossary: Glossary, embedder: Embedder) -> str:
-    return text if embedder.multilingual else glossary.in_english(text)
+def _words(passage: Passage, library: Library) -> list[str]:
+    """Return the terms of a passage with those of the points that rest on it, in both languages."""
+    said = [passage.heading, passage.text]
+    for point in library.points_on.get(passage.id, ()):
+        said += [point.text.en, point.text.zh, *(wording for group in point.keys for wording in group)]
+    return library.glossary.terms(" . ".join(said))
+
+
+def _for_encoder(text: str, glossary: Glossary, model: Embedder) -> str:
+    return text if model.multilingual else glossary.in_english(text)
 
 
 def _client(path: Path) -> Any:
