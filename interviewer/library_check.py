@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from interviewer.cards import Card, CardFile, Keys, Misconception, Point, Problem
+from interviewer.cards import Card, Misconception, Point, Problem
 from interviewer.language import HAN, LANGS, Lang, normalise, says
+from interviewer.leaks import given_away
 from interviewer.library import HEADING, Library
 
 CITED = re.compile(r"\[([a-z]+\d{4}[a-z0-9]*)\]")
@@ -116,27 +117,6 @@ def _any(text: str, group: list[str]) -> bool:
     return any(says(folded, wording) for wording in group)
 
 
-def given_away(text: str, *, card: Card, point: Point) -> str | None:
-    """Return the wording with which a follow-up or hint gives a point away, if it does.
-
-    A wording that the question itself says gives nothing away. One key group alone may be named;
-    a text that satisfies half of the groups or more, beyond the question, states the point.
-    """
-    folded = normalise(text)
-    question = normalise(f"{card.question.en} {card.question.zh}")
-    said = [wording for group in _open_groups(point.keys, question) if (wording := _said(folded, group))]
-    return ", ".join(said) if said else None
-
-
-def _open_groups(keys: Keys, question: str) -> list[list[str]]:
-    """Key groups with the wordings that the question does not already say."""
-    return [[wording for wording in group if not says(question, wording)] for group in keys]
-
-
-def _said(folded: str, group: list[str]) -> str | None:
-    return next((wording for wording in group if says(folded, wording)), None)
-
-
 def counts(library: Library) -> dict[str, int]:
     """Return how much there is: topics, notes, cards, points, computed cards."""
     return {
@@ -146,8 +126,3 @@ def counts(library: Library) -> dict[str, int]:
         "points": sum(len(card.points) for card in library.cards.values()),
         "computed": 0,
     }
-
-
-def file_of(library: Library, card: Card) -> CardFile:
-    """Return the file a card stands in."""
-    return next(file for file in library.card_files if file.topic.topic == card.topic)

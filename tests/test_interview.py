@@ -13,8 +13,8 @@ from interviewer.desk import engine_for, interview_desk, with_about
 from interviewer.errors import AnswerRefused, NothingFound, SessionError, SessionNotFound, SessionTooNew, StorageError
 from interviewer.interview import Event, Interview, open_interview
 from interviewer.language import HAN, LANGS, Lang
+from interviewer.leaks import given_away
 from interviewer.library import Library
-from interviewer.library_check import given_away
 from interviewer.progress import SessionSettings, progress
 from interviewer.report import make_report
 from interviewer.settings import Settings

@@ -1,5 +1,4 @@
-"""The wrong or half-true claims that started this product: who repeats one gets the card's point wrong, whoever
-rejects it does not."""
+"""Whoever repeats a wrong claim of the first digest gets that point wrong; whoever rejects it does not."""
 
 import pytest
 

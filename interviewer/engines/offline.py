@@ -7,7 +7,7 @@ from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
 from interviewer.grading.grade import JudgingTask, PointGrade, Verdict
 from interviewer.grading.offline import OfflineJudge
 from interviewer.language import Glossary, Lang
-from interviewer.library_check import given_away
+from interviewer.leaks import given_away
 from interviewer.prompts import render
 from interviewer.retrieval.embedder import Embedder
 from interviewer.transcript import Transcript
