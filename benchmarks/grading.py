@@ -35,7 +35,7 @@ async def judged(library: Library, judge: OfflineJudge, row: dict[str, Any], *, 
     """Return label and verdict of each point of one answer."""
     task = task_of(library.cards[row["card"]], row["answer"], lang=row["lang"])
     if not wordings:
-        task = replace(task, claims=tuple(replace(c, keys=[]) for c in task.claims), wrong_claims=())
+        task = replace(task, claims=tuple(replace(c, keys=()) for c in task.claims), wrong_claims=())
     result = await grade(task, judge=judge, glossary=library.glossary)
     return [(row["verdicts"][point.id], point.verdict) for point in result.points]
 

@@ -3,11 +3,15 @@
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
 
 from interviewer.grading.grade import task_of
 from interviewer.grading.offline import OfflineJudge
@@ -31,8 +35,32 @@ def seconds(*arguments: str, home: str) -> float:
     return time.perf_counter() - started
 
 
+def serving(home: str) -> tuple[float, int]:
+    """Return the seconds until the web chat answers, and the most memory it took, in MB."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", "interviewer", "serve", "--port", str(port)],
+        env={**os.environ, "INTERVIEWER_HOME": home},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            while True:
+                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+                    page.read()
+                    break
+                time.sleep(0.05)
+            taken = time.perf_counter() - started
+            status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+            return taken, int(status.split("VmHWM:")[1].split()[0]) // 1024
+        finally:
+            process.terminate()
+
+
 def grading() -> list[float]:
-    """Return the milliseconds of judging answers of about 120 words, each on the first points of its card."""
+    """Return the milliseconds of judging answers of about 120 words, each on the points of its card (4 to 6)."""
     library = open_library(data_folder("knowledge"))
     judge = OfflineJudge(embedder(MINILM), library.glossary)
     cards = list(library.cards.values())
@@ -54,12 +82,15 @@ def main() -> None:
         helps = [seconds("--help", home=home) for _ in range(RUNS)]
         # Input ends at once: the run is over as soon as the first question was asked.
         practice = [seconds("practice", "--questions", "1", "--json", home=home) for _ in range(RUNS)]
+        served = [serving(home) for _ in range(3)]
     times = grading()
     print(
         json.dumps(
             {
                 "help_s_median": round(statistics.median(helps), 3),
                 "practice_to_first_question_s_median": round(statistics.median(practice), 3),
+                "serve_to_first_page_s_median": round(statistics.median(seconds for seconds, _ in served), 3),
+                "serve_peak_mb": max(memory for _, memory in served),
                 "grade_ms_p50": round(statistics.median(times), 1),
                 "grade_ms_max": round(max(times), 1),
                 "grading_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

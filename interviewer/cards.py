@@ -13,7 +13,7 @@ from interviewer.language import Lang
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Keys = list[Annotated[list[Words], Field(min_length=1)]]
+Keys = tuple[Annotated[tuple[Words, ...], Field(min_length=1)], ...]
 
 
 class _Read(BaseModel):
@@ -45,7 +45,7 @@ class Point(_Read):
     weight: int = Field(ge=1, le=3)
     text: Bilingual
     source: Source
-    keys: Keys = []
+    keys: Keys = ()
     """Groups of wordings; an answer that makes the point says one of each group."""
     follow_up: Bilingual
 

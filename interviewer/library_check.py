@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from interviewer.cards import Card, Misconception, Point, Problem
-from interviewer.language import HAN, LANGS, Lang, normalise, says
+from interviewer.language import HAN, LANGS, Lang, normalise, says_any
 from interviewer.leaks import given_away
 from interviewer.library import HEADING, Library
 
@@ -98,7 +98,7 @@ def _point(library: Library, card: Card, point: Point) -> Iterator[tuple[Where, 
         if given := given_away(point.follow_up.get(lang), card=card, point=point):
             yield ("follow_up", lang), f"the follow-up gives the point away: {given}"
         for number, group in enumerate(point.keys):
-            if not _any(card.reference.get(lang), group):
+            if not says_any(normalise(card.reference.get(lang)), group):
                 yield ("keys", number), f"the {lang} reference says none of {group}"
 
 
@@ -108,13 +108,8 @@ def _misconception(card: Card, wrong: Misconception) -> Iterator[tuple[Where, st
         if name not in known:
             yield ("contradicts",), f"the card has no point {name}"
     for lang in LANGS:
-        if not all(_any(wrong.claim.get(lang), group) for group in wrong.keys):
+        if not all(says_any(normalise(wrong.claim.get(lang)), group) for group in wrong.keys):
             yield ("keys",), f"its own {lang} claim does not match the keys"
-
-
-def _any(text: str, group: list[str]) -> bool:
-    folded = normalise(text)
-    return any(says(folded, wording) for wording in group)
 
 
 def counts(library: Library) -> dict[str, int]:

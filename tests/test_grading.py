@@ -20,8 +20,8 @@ from interviewer.retrieval.embedder import Embedder
 from tests.conftest import Run
 
 CLAIMS = (
-    Claim(id="frozen", text="The pretrained weights stay frozen.", weight=1, keys=[]),
-    Claim(id="added", text="A low-rank product is added to the weight matrix.", weight=3, keys=[]),
+    Claim(id="frozen", text="The pretrained weights stay frozen.", weight=1, keys=()),
+    Claim(id="added", text="A low-rank product is added to the weight matrix.", weight=3, keys=()),
 )
 
 

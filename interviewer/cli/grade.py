@@ -108,7 +108,7 @@ async def _grades(lines: list[str], judge: OfflineJudge, words: Glossary) -> Asy
                 "points": [],
             }
             continue
-        claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=[]) for p in line.points)
+        claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=()) for p in line.points)
         task = JudgingTask(question=line.question, answer=line.answer, lang=line.lang, claims=claims)
         yield {"id": line.id, **(await grade(task, judge=judge, glossary=words)).as_json()}
 

@@ -16,7 +16,7 @@ import numpy as np
 from interviewer.cards import Keys
 from interviewer.grading.gates import judged_sentences
 from interviewer.grading.grade import Claim, JudgingTask, PointGrade, Verdict, WrongClaim
-from interviewer.language import Glossary, Span, negated, negations, negations_around, normalise, rejects, says
+from interviewer.language import Glossary, Span, negated, negations, negations_around, normalise, rejects, says_any
 from interviewer.retrieval.embedder import Embedder, Vectors
 
 COVERED, PARTIAL = 0.62, 0.42
@@ -182,7 +182,7 @@ class OfflineJudge:
 
 def _said(keys: Keys, window: _Window) -> float:
     """Share of key groups of which a wording was said."""
-    return sum(any(says(window.folded, wording) for wording in group) for group in keys) / len(keys)
+    return sum(says_any(window.folded, group) for group in keys) / len(keys)
 
 
 def _made(mistake: WrongClaim, windows: list[_Window]) -> _Window | None:

@@ -207,7 +207,7 @@ def _words(passage: Passage, library: Library) -> list[str]:
     said = [passage.heading, passage.text]
     for point in library.points_on.get(passage.id, ()):
         said += [point.text.en, point.text.zh, *(wording for group in point.keys for wording in group)]
-    return library.glossary.terms(" . ".join(said))
+    return list(library.glossary.terms(" . ".join(said)))
 
 
 def _for_encoder(text: str, glossary: Glossary, model: Embedder) -> str:
