@@ -21,6 +21,8 @@ from interviewer.retrieval.embedder import Embedder, Vectors
 
 COVERED, PARTIAL = 0.62, 0.42
 """Thresholds on agreement."""
+CLOSE = 0.8
+"""Agreement by its text at which a claim is covered though not all of its declared wordings were said."""
 UNSURE = 0.08
 """Agreement this near under PARTIAL, without declared wordings, is left uncertain."""
 MEANT, MEANT_MARGIN, MEANT_RECALL = 0.55, 0.1, 0.4
@@ -122,8 +124,8 @@ class OfflineJudge:
     def _agreement(self, claim: Claim, window: _Window, asked: frozenset[str]) -> float:
         """Return how far a sentence makes a claim, 0 to about 1.
 
-        By the claim's text: its terms and its meaning. By its declared wordings, where half of them at least are said:
-        whichever is more.
+        By the claim's text: its terms and its meaning. By its declared wordings: whichever is more, but the text
+        alone makes a claim partial at most, unless it is met closely, and needs half of the wordings to count at all.
         """
         recall = self._recall(claim.text, window.terms, asked)
         similarity = float(self._vector(claim.text) @ window.vector)
@@ -133,7 +135,9 @@ class OfflineJudge:
             return by_text
         said = _said(claim.keys, window)
         by_wordings = 0.6 * said + 0.25 * recall + 0.15 * meaning
-        return max(by_wordings, by_text) if said >= 0.5 else by_wordings
+        if said < 0.5:
+            return by_wordings
+        return max(by_wordings, by_text if by_text >= CLOSE else min(by_text, COVERED - 0.01))
 
     def _meant(
         self, mistake: WrongClaim, claim: Claim, windows: list[_Window], asked: frozenset[str]
