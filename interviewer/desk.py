@@ -1,11 +1,13 @@
 """Put the parts together: what every surface opens before it starts."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from interviewer.engines.base import Engine
 from interviewer.engines.offline import OfflineEngine
+from interviewer.errors import ModelUnavailable, unwritable
 from interviewer.interview import Interview, open_interview
 from interviewer.library import Library, open_library
 from interviewer.progress import SessionSettings
@@ -14,9 +16,48 @@ from interviewer.settings import Settings
 from interviewer.store import open_store
 
 
-def engine_for(settings: Settings, library: Library) -> Engine:
-    """Return the engine of the settings."""
-    return OfflineEngine(embedder(settings.embedder), library.glossary)
+async def engine_for(settings: Settings, library: Library) -> Engine:
+    """Return the engine of the settings; with `auto`, the model that is found, else offline.
+
+    Raises:
+        ModelError: a server is configured and cannot be used.
+        ModelUnavailable: engine is `llm` and there is none.
+    """
+    offline = OfflineEngine(embedder(settings.embedder), library.glossary)
+    if settings.engine == "offline":
+        return offline
+    from interviewer.engines.discover import find_server
+
+    server = await find_server(settings)
+    if server is None:
+        if settings.engine == "llm":
+            raise ModelUnavailable(
+                "no model server was found; start one (`interviewer vllm`) or set INTERVIEWER_LLM_BASE_URL"
+            )
+        return offline
+    from interviewer.engines.llm import LLMEngine  # LangChain takes a second to import
+    from interviewer.engines.openai import OpenAIModel
+
+    model = OpenAIModel(
+        base_url=server.base_url,
+        name=settings.llm_model or server.models[0],
+        api_key=settings.llm_api_key.get_secret_value(),
+        timeout=settings.llm_timeout,
+        cache_salt=settings.llm_cache_salt or _salt(settings),
+    )
+    return LLMEngine(model, library, offline, judge=settings.llm_judge)
+
+
+def _salt(settings: Settings) -> str:
+    """Return this home's own salt: nobody else's prompts share its KV blocks."""
+    path = settings.home / "cache_salt"
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(secrets.token_urlsafe(32), "utf-8")
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise unwritable(settings.home, error) from error
 
 
 def with_about(wish: SessionSettings, settings: Settings, library: Library) -> SessionSettings:
@@ -44,6 +85,6 @@ async def interview_desk(settings: Settings) -> AsyncIterator[Interview]:
     library = open_library(settings.knowledge)
     async with (
         open_store(settings.database) as store,
-        open_interview(library, store, engine_for(settings, library), home=settings.home) as interview,
+        open_interview(library, store, await engine_for(settings, library), home=settings.home) as interview,
     ):
         yield interview

@@ -5,6 +5,9 @@ InterviewerError          exit 1
 ├── KnowledgeError        exit 1   notes or cards cannot be used
 │   └── NothingFound      exit 1   the notes hold nothing on what was asked
 ├── SearchIndexError      exit 1   the index cannot be built or opened
+├── ModelError            exit 1   the model server answers, but not as it should
+│   ├── ModelUnavailable  exit 75  it does not answer; trying again is safe
+│   └── BadModelOutput    exit 1   the reply is not what was asked for; carries .reply
 ├── StorageError          exit 1   sessions cannot be read or written
 │   └── StorageBusy       exit 75  somebody else writes; safe to retry
 ├── SessionError          exit 1
@@ -39,6 +42,24 @@ class NothingFound(KnowledgeError):
 
 class SearchIndexError(InterviewerError):
     """The index cannot be built or opened."""
+
+
+class ModelError(InterviewerError):
+    """The model server answers, but not as it should."""
+
+
+class ModelUnavailable(ModelError):
+    """The model server does not answer; trying again is safe."""
+
+    exit_code = 75
+
+
+class BadModelOutput(ModelError):
+    """The reply is not what was asked for."""
+
+    def __init__(self, message: str, *, reply: str) -> None:
+        super().__init__(message)
+        self.reply = reply
 
 
 class StorageError(InterviewerError):

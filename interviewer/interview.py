@@ -27,7 +27,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from interviewer.cards import Card
-from interviewer.engines.base import Ask, Cue, Engine, Feedback, FollowUp
+from interviewer.engines.base import Ask, Cue, Engine, Feedback, FollowUp, Kept
 from interviewer.errors import AnswerRefused, SessionError, SessionMovedOn, unwritable
 from interviewer.grading.gates import CONTROL, MAX_CHARACTERS
 from interviewer.grading.grade import task_of
@@ -206,7 +206,7 @@ class Interview:
         card = self._card(current)
         lang = where.settings.lang
         task = task_of(card, where.pending.text, lang=lang)
-        result = await grade(task, judge=self.engine, glossary=self.library.glossary)
+        result = await grade(task, judge=self.engine, glossary=self.library.glossary, transcript=transcript)
         transcript = await self._write(
             transcript, "grade", data={"card": card.id, "answer": where.pending.number, "grade": result.as_json()}
         )
@@ -285,10 +285,14 @@ class Interview:
     ) -> Transcript:
         write = get_stream_writer()
         said = ""
+        kept: dict[str, Any] = {}
         async for piece in self.engine.speak(cue, transcript=transcript, lang=lang):
-            said += piece
-            write(Delta(piece))
-        return await self._write(transcript, kind, text=said, data=data)
+            if isinstance(piece, Kept):
+                kept |= piece.data
+            else:
+                said += piece
+                write(Delta(piece))
+        return await self._write(transcript, kind, text=said, data=data | kept)
 
     async def _write(
         self, transcript: Transcript, kind: Kind, *, text: str = "", data: dict[str, Any] | None = None

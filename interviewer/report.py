@@ -10,6 +10,7 @@ from interviewer.library import Library
 from interviewer.progress import Asked, progress
 from interviewer.prompts import render
 from interviewer.transcript import Transcript
+from interviewer.usage import Cost, spent_in
 
 SKIPPED = Bilingual(en="skipped", zh="跳过")
 
@@ -41,6 +42,8 @@ class CardReport:
     again: float | None
     """Of the last answer after going back to the graded question; None when that was not done."""
     reason: str
+    note: str
+    """How it was judged, where that needs saying."""
     hints: int
     answers: tuple[str, ...]
     passages: tuple[str, ...]
@@ -65,6 +68,8 @@ class Report:
     cards: tuple[CardReport, ...]
     review: tuple[str, ...]
     """Passages to read again, the heaviest misses first."""
+    cost: Cost | None
+    """What the calls of a model took; None with the offline engine."""
     gone: tuple[str, ...]
     """Cards that were asked but are no longer in the library: they can't be shown and don't count."""
 
@@ -102,6 +107,7 @@ def make_report(transcript: Transcript, library: Library) -> Report:
         titles={topic: library.titles[topic].get(lang) for topic in sorted({c.topic for c in cards})},
         cards=cards,
         review=_review(cards, library),
+        cost=spent_in(transcript),
         gone=tuple(name for name in tried if name not in library.cards),
     )
 
@@ -125,6 +131,7 @@ def _card(tries: list[Asked], card: Card, library: Library, lang: Lang) -> CardR
         score=grade.score,
         again=again.score if again else None,
         reason=grade.reason,
+        note=grade.note,
         hints=asked.hints,
         answers=tuple(turn.text for turn in asked.answers),
         passages=tuple(asked.turn.data["passages"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from interviewer.errors import ConfigError
@@ -34,8 +34,19 @@ class Settings(BaseSettings):
     """Folder with notes/ and cards/."""
     embedder: str = MINILM
     """Embedding model; any other name is loaded with sentence-transformers (extra `hub`)."""
-    engine: Literal["offline"] = "offline"
-    """Who speaks and judges."""
+    engine: Literal["auto", "offline", "llm"] = "auto"
+    """Who speaks and judges; auto: the configured server, else one found on loopback, else offline."""
+    llm_base_url: str = ""
+    """An OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    llm_model: str = ""
+    """Name of the served model; the first one served when empty."""
+    llm_api_key: SecretStr = SecretStr("")
+    llm_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that one call of the model may take."""
+    llm_judge: Literal["together", "each"] = "together"
+    """One call for all points of an answer, or one a point on the shared prefix."""
+    llm_cache_salt: str = Field(default="", max_length=128, pattern=r"^[^@/\\\x00]*$")
+    """Tenant whose KV cache is shared; made at random for this home when empty."""
     lang: Literal["en", "zh"] = "en"
     """Language of questions when none is given."""
     host: str = "127.0.0.1"

@@ -24,6 +24,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("INTERVIEWER_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("INTERVIEWER_HOME", str(home))
+    monkeypatch.setenv("INTERVIEWER_ENGINE", "offline")  # whatever serves a model on this machine
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return home
 

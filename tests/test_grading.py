@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from interviewer.errors import InterviewerError
 from interviewer.grading.evidence import checked
 from interviewer.grading.gates import MAX_CHARACTERS, gate
-from interviewer.grading.grade import CREDIT, Claim, Grade, JudgingTask, PointGrade, Verdict, score_of
+from interviewer.grading.grade import CREDIT, Claim, Grade, Judgement, JudgingTask, PointGrade, Verdict, score_of
 from interviewer.grading.offline import OfflineJudge
 from interviewer.grading.pipeline import grade
 from interviewer.language import Span, glossary, sentences
 from interviewer.retrieval.embedder import Embedder
+from interviewer.transcript import Transcript
 from tests.conftest import Run
 
 CLAIMS = (
@@ -36,10 +37,10 @@ class Scripted:
     verdicts: Sequence[PointGrade] | InterviewerError
     name: str = "scripted"
 
-    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
+    async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         if isinstance(self.verdicts, InterviewerError):
             raise self.verdicts
-        return self.verdicts
+        return Judgement(engine=self.name, points=tuple(self.verdicts))
 
 
 @pytest.mark.parametrize(

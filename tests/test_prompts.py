@@ -38,7 +38,7 @@ async def test_what_the_offline_engine_says(library: Library, minilm: Embedder, 
     card = library.cards["peft-lora-update"]
     said = {}
     for name, cue in cues(card).items():
-        said[name] = "".join([piece async for piece in engine.speak(cue, transcript=Transcript("s"), lang=lang)])
+        said[name] = "".join([str(piece) async for piece in engine.speak(cue, transcript=Transcript("s"), lang=lang)])
         assert bool(HAN.search(said[name])) == (lang == "zh")
     assert said == snapshot
 
@@ -60,7 +60,7 @@ def test_follow_up_that_would_give_the_point_away_is_replaced(library: Library, 
     card = library.cards["peft-lora-update"]
     point = card.points[0]
     leaky = point.model_copy(update={"follow_up": point.text})
-    said = OfflineEngine(minilm, library.glossary)._text(FollowUp(card=card, point=leaky), "en")
+    said = OfflineEngine(minilm, library.glossary).text(FollowUp(card=card, point=leaky), "en")
     assert point.text.en not in said
     assert card.subject.en in said
 

@@ -30,6 +30,10 @@ app.add_typer(cards_app, name="cards")
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(config_app, name="config")
 
+EngineOption = Annotated[
+    Literal["auto", "offline", "llm"] | None,
+    typer.Option("--engine", help="Who speaks and judges; auto: a model server that is found, else offline."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LangOption = Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Language of questions.")]
 
@@ -88,11 +92,12 @@ def _root(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback unless you say otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    engine: EngineOption = None,
 ) -> None:
     """Start the web chat."""
     from interviewer.web.server import serve as start
 
-    start(load_settings(host=host, port=port))
+    start(load_settings(host=host, port=port, engine=engine))
 
 
 @app.command()
@@ -104,13 +109,14 @@ def practice(
     difficulty: Annotated[int | None, typer.Option(min=1, max=5, help="1 recall … 5 disputed matters.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same order of questions.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="ID", help="Go on with a saved session.")] = None,
+    engine: EngineOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Practise in the terminal; answers may come from a pipe, one a line."""
     from interviewer.cli.practice import Terminal
     from interviewer.progress import SessionSettings
 
-    settings = load_settings()
+    settings = load_settings(engine=engine)
     wish = SessionSettings(
         lang=lang or settings.lang,
         topics=tuple(topic or ()),

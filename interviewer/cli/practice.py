@@ -15,6 +15,7 @@ from interviewer.progress import Move, SessionSettings, progress, standing
 from interviewer.report import make_report
 from interviewer.settings import Settings
 from interviewer.transcript import Transcript, Turn
+from interviewer.usage import cost_line, spent
 
 MOVES: dict[str, Move] = {
     "/hint": "hint", "/skip": "skip", "/back": "back", "/reference": "reference", "/stop": "stop",
@@ -98,7 +99,7 @@ class Terminal:
                 if not self._json:
                     print(event.text, end="", flush=True)
             elif self._json:
-                self._put({"event": event.kind, "number": event.number, "text": event.text, **event.data})
+                self._put(_event(event))
             else:
                 if event.kind == "grade":
                     self._verdicts(await interview.store.transcript(session_id), event, interview.library)
@@ -106,6 +107,8 @@ class Terminal:
                     print("\n")
                 elif event.text and event.role == "interviewer":
                     print(f"{event.text}\n")
+                if cost := spent(event):
+                    self._say(cost_line(cost, self._lang))
                 streamed = False
 
     def _verdicts(self, transcript: Transcript, graded: Turn, library: Library) -> None:
@@ -113,7 +116,10 @@ class Terminal:
         print()
         for point in stands.grade.points:
             text = stands.wording.get(point.id)
-            print(f"  {MARKS[point.verdict]} {text.get(self._lang) if text else '…'}")
+            if text is None:
+                print(f"  {MARKS[point.verdict]} …")
+                continue
+            print(f"  {MARKS[point.verdict]} {text.get(self._lang)}")
             for span in point.evidence:
                 print(f'      "{span.text}"')
             if point.why:
@@ -122,7 +128,7 @@ class Terminal:
     def _repeat(self, turns: list[Turn]) -> None:
         for turn in turns:
             if self._json:
-                self._put({"event": turn.kind, "number": turn.number, "text": turn.text, **turn.data})
+                self._put(_event(turn))
             else:
                 print(f"{turn.text}\n")
 
@@ -131,6 +137,12 @@ class Terminal:
 
     def _put(self, data: dict[str, Any]) -> None:
         print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def _event(turn: Turn) -> dict[str, Any]:
+    """Return a turn as an event; what was said to a model stays out: it holds the rubric."""
+    data = {name: value for name, value in turn.data.items() if name not in ("direction", "reply")}
+    return {"event": turn.kind, "number": turn.number, "text": turn.text, **data}
 
 
 def _prompt() -> Callable[[str], Awaitable[str]]:

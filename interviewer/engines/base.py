@@ -1,11 +1,11 @@
 """What the interview needs from an engine, and nothing more."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from interviewer.cards import Card, Point
-from interviewer.grading.grade import Grade, JudgingTask, PointGrade
+from interviewer.grading.grade import Grade, Judge
 from interviewer.language import Lang
 from interviewer.planner import Why
 from interviewer.transcript import Transcript
@@ -45,15 +45,16 @@ class Feedback:
 Cue = Ask | FollowUp | Feedback
 
 
-class Engine(Protocol):
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an engine wants kept with the turn that it spoke: how it came about, and what it cost."""
+
+    data: dict[str, Any]
+
+
+class Engine(Judge, Protocol):
     """Who speaks and judges."""
 
-    name: str
-
-    def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str]:
+    def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for, piece by piece."""
-        ...
-
-    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
-        """Return one verdict a claim, in order."""
         ...

@@ -1,10 +1,10 @@
 """The offline engine: speaks from the cards and the templates of prompts/offline; it is no model."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import assert_never, get_args
 
-from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
-from interviewer.grading.grade import JudgingTask, PointGrade, Verdict
+from interviewer.engines.base import Ask, Cue, Feedback, FollowUp, Kept
+from interviewer.grading.grade import Judgement, JudgingTask, Verdict
 from interviewer.grading.offline import OfflineJudge
 from interviewer.language import Glossary, Lang
 from interviewer.leaks import given_away
@@ -21,16 +21,17 @@ class OfflineEngine:
     def __init__(self, embedder: Embedder, glossary: Glossary) -> None:
         self._judge = OfflineJudge(embedder, glossary)
 
-    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
-        """Return one verdict a claim, in order."""
-        return await self._judge.judge(task)
+    async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
+        """Judge one answer."""
+        return await self._judge.judge(task, transcript=transcript)
 
-    async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str]:
+    async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for, line by line."""
-        for line in self._text(cue, lang).splitlines(keepends=True):
+        for line in self.text(cue, lang).splitlines(keepends=True):
             yield line
 
-    def _text(self, cue: Cue, lang: Lang) -> str:
+    def text(self, cue: Cue, lang: Lang) -> str:
+        """Return the whole of what a cue calls for."""
         match cue:
             case Ask(card=card, number=number, total=total, topic=topic, why=why):
                 question = card.question.get(lang)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from interviewer.cards import Card, Keys
 from interviewer.language import Lang, Span
+from interviewer.transcript import Transcript
 
 Verdict = Literal["covered", "partial", "missed", "contradicted", "uncertain"]
 CREDIT: dict[Verdict, float] = {"covered": 1.0, "partial": 0.5, "missed": 0.0, "contradicted": 0.0}
@@ -62,10 +63,16 @@ class Grade:
     """The verdicts on one answer and the score computed from them; or not graded, with the reason."""
 
     engine: str
+    """Who judged."""
     points: tuple[PointGrade, ...] = ()
     score: float | None = None
     """0 to 1; None when not graded."""
     reason: str = ""
+    """Why there is no score, or why it was not judged point by point."""
+    note: str = ""
+    """What the candidate should know of how it was judged."""
+    usage: tuple[dict[str, Any], ...] = ()
+    """What each call of a model cost."""
 
     @property
     def graded(self) -> bool:
@@ -78,7 +85,9 @@ class Grade:
             "score": self.score,
             "graded": self.graded,
             **({"reason": self.reason} if self.reason else {}),
+            **({"note": self.note} if self.note else {}),
             "engine": self.engine,
+            **({"usage": list(self.usage)} if self.usage else {}),
             "points": [
                 {
                     "id": p.id,
@@ -104,7 +113,24 @@ class Grade:
             )
             for p in data["points"]
         )
-        return cls(engine=data["engine"], points=points, score=data["score"], reason=data.get("reason", ""))
+        return cls(
+            engine=data["engine"],
+            points=points,
+            score=data["score"],
+            reason=data.get("reason", ""),
+            note=data.get("note", ""),
+            usage=tuple(data.get("usage", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a judge says of one answer: one verdict a claim, in order; quotes are not checked yet."""
+
+    engine: str
+    points: tuple[PointGrade, ...]
+    note: str = ""
+    usage: tuple[dict[str, Any], ...] = ()
 
 
 class Judge(Protocol):
@@ -112,8 +138,8 @@ class Judge(Protocol):
 
     name: str
 
-    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
-        """Return one verdict a claim, in order."""
+    async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
+        """Judge one answer; the transcript, where there is one, ends with it."""
         ...
 
 

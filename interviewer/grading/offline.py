@@ -15,9 +15,10 @@ import numpy as np
 
 from interviewer.cards import Keys
 from interviewer.grading.gates import judged_sentences
-from interviewer.grading.grade import Claim, JudgingTask, PointGrade, Verdict, WrongClaim
+from interviewer.grading.grade import Claim, Judgement, JudgingTask, PointGrade, Verdict, WrongClaim
 from interviewer.language import Glossary, Span, negated, negations, negations_around, normalise, rejects, says_any
 from interviewer.retrieval.embedder import Embedder, Vectors
+from interviewer.transcript import Transcript
 
 COVERED, PARTIAL = 0.62, 0.42
 """Thresholds on agreement."""
@@ -59,9 +60,9 @@ class OfflineJudge:
         self._glossary = glossary
         self._vector = lru_cache(maxsize=4096)(self._embed)
 
-    async def judge(self, task: JudgingTask) -> Sequence[PointGrade]:
-        """Return one verdict a claim, in order."""
-        return await asyncio.to_thread(self.verdicts, task)
+    async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
+        """Judge one answer; what was said before it does not matter here."""
+        return Judgement(engine=self.name, points=tuple(await asyncio.to_thread(self.verdicts, task)))
 
     def verdicts(self, task: JudgingTask) -> list[PointGrade]:
         """Return one verdict a claim, in order."""

@@ -8,14 +8,16 @@ from interviewer.grading.evidence import checked
 from interviewer.grading.gates import REASONS, UNGRADED, gate
 from interviewer.grading.grade import Grade, Judge, JudgingTask, PointGrade, score_of
 from interviewer.language import Glossary
+from interviewer.transcript import Transcript
 
-JUDGE_SECONDS = 60
+JUDGE_SECONDS = 300
+"""A last resort: engines end their own calls sooner."""
 FAILED = Bilingual(en="the judge failed", zh="评分出错")
 SLOW = Bilingual(en="it took too long", zh="用时太长")
 UNDECIDED = Bilingual(en="too many points are uncertain to give a score", zh="拿不准的得分点太多，给不出分数")
 
 
-async def grade(task: JudgingTask, *, judge: Judge, glossary: Glossary) -> Grade:
+async def grade(task: JudgingTask, *, judge: Judge, glossary: Glossary, transcript: Transcript | None = None) -> Grade:
     """Return the grade of one answer; never raises for what the answer says."""
     gated = gate(task, glossary)
     if gated in UNGRADED:
@@ -25,10 +27,10 @@ async def grade(task: JudgingTask, *, judge: Judge, glossary: Glossary) -> Grade
         return Grade(engine=judge.name, points=missed, score=0.0, reason=REASONS[gated].get(task.lang))
     try:
         async with asyncio.timeout(JUDGE_SECONDS):
-            verdicts = await judge.judge(task)
+            judged = await judge.judge(task, transcript=transcript)
     except (InterviewerError, TimeoutError) as error:
         return Grade(engine=judge.name, reason=f"{FAILED.get(task.lang)}: {error or SLOW.get(task.lang)}")
-    points = checked(verdicts, task.answer, lang=task.lang)
+    points = checked(judged.points, task.answer, lang=task.lang)
     score = score_of(points, {claim.id: claim.weight for claim in task.claims})
     reason = "" if score is not None else UNDECIDED.get(task.lang)
-    return Grade(engine=judge.name, points=points, score=score, reason=reason)
+    return Grade(engine=judged.engine, points=points, score=score, reason=reason, note=judged.note, usage=judged.usage)

@@ -17,6 +17,7 @@ from interviewer.prompts import plain
 from interviewer.report import make_report
 from interviewer.settings import Settings
 from interviewer.transcript import Transcript, Turn
+from interviewer.usage import cost_line, spent
 from interviewer.web.words import WORDS
 
 Message = dict[str, str]
@@ -186,6 +187,8 @@ class Page:
                 messages.append(_bot(make_report(transcript, self._interview.library).as_markdown()))
             elif turn.text:
                 messages.append(_bot(turn.text))
+            if cost := spent(turn):
+                messages[-1]["content"] += f"\n\n<small>{cost_line(cost, lang)}</small>"
         return messages
 
     def _verdicts(self, transcript: Transcript, turn: Turn, lang: Lang) -> str:

@@ -1,0 +1,129 @@
+"""The adapter to OpenAI-compatible servers: LangChain's chat model behind `ChatModel`."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+import httpx2
+import openai
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr, ValidationError
+
+from interviewer.engines.model import Message, T, Usage
+from interviewer.errors import BadModelOutput, ModelError, ModelUnavailable
+
+KINDS: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+MAX_REPLY_CHARACTERS = 40_000
+"""Nothing that is asked for is longer; a reply that goes on is cut off."""
+
+
+class OpenAIModel:
+    """A served chat model."""
+
+    def __init__(
+        self, *, base_url: str, name: str, api_key: str, timeout: float, cache_salt: str = "", temperature: float = 0.2
+    ) -> None:
+        self.name = name
+        self._url = base_url
+        self._chat = ChatOpenAI(
+            model=name,
+            base_url=base_url,
+            api_key=SecretStr(api_key or "none"),
+            timeout=timeout,
+            max_retries=1,
+            stream_usage=True,
+            temperature=temperature,
+            extra_body={"cache_salt": cache_salt} if cache_salt else None,
+        )
+
+    async def stream(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
+        """Reply piece by piece; the usage comes last."""
+        started = time.perf_counter()
+        first = 0.0
+        length = 0
+        usage = Usage()
+        with self._errors():
+            async with aclosing(self._chat.astream(_converted(messages), max_tokens=max_tokens)) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    if text := chunk.text:
+                        first = first or 1000 * (time.perf_counter() - started)
+                        length += len(text)
+                        if length > MAX_REPLY_CHARACTERS:
+                            raise ModelError(f"{self.name} does not stop talking; its reply was cut off")
+                        yield text
+                    if chunk.usage_metadata:
+                        usage = _usage(chunk.usage_metadata, first)
+        yield usage
+
+    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+        """Reply with JSON that fits a schema; streamed, so that a cancel reaches the server."""
+        asked = {
+            "type": "json_schema",
+            "json_schema": {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True},
+        }
+        started = time.perf_counter()
+        first = 0.0
+        reply = ""
+        usage = Usage()
+        with self._errors():
+            chunks = self._chat.astream(
+                _converted(messages), max_tokens=max_tokens, response_format=asked, temperature=0
+            )
+            async with aclosing(chunks) as stream:  # type: ignore[type-var]
+                async for chunk in stream:
+                    if text := chunk.text:
+                        first = first or 1000 * (time.perf_counter() - started)
+                        reply += text
+                        if len(reply) > MAX_REPLY_CHARACTERS:
+                            break
+                    if chunk.usage_metadata:
+                        usage = _usage(chunk.usage_metadata, first)
+        try:
+            return schema.model_validate_json(_json_in(reply)), usage
+        except ValidationError as error:
+            first_error = error.errors()[0]
+            where = ".".join(map(str, first_error["loc"]))
+            raise BadModelOutput(
+                f"{self.name} replied with something else than asked: {where} {first_error['msg']}", reply=reply[:2000]
+            ) from error
+
+    @contextmanager
+    def _errors(self) -> Any:
+        try:
+            yield
+        except (openai.APIConnectionError, openai.APITimeoutError, httpx2.TransportError) as error:
+            raise ModelUnavailable(f"the model server at {self._url} does not answer: {error or 'time-out'}") from error
+        except (openai.RateLimitError, openai.InternalServerError) as error:
+            raise ModelUnavailable(f"the model server at {self._url} is busy or broken: {_said(error)}") from error
+        except openai.AuthenticationError as error:
+            raise ModelError(f"the model server at {self._url} refuses the key; set INTERVIEWER_LLM_API_KEY") from error
+        except openai.NotFoundError as error:
+            raise ModelError(
+                f"the model server at {self._url} has no model {self.name!r}; set INTERVIEWER_LLM_MODEL"
+            ) from error
+        except (openai.OpenAIError, ValueError, json.JSONDecodeError) as error:
+            raise ModelError(f"the model server at {self._url} answered with an error: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _converted(messages: Sequence[Message]) -> list[BaseMessage]:
+    return [KINDS[message.role](message.content) for message in messages]
+
+
+def _usage(metadata: Any, first: float) -> Usage:
+    cached = (metadata.get("input_token_details") or {}).get("cache_read")
+    return Usage(
+        prompt=metadata["input_tokens"], cached=cached, completion=metadata["output_tokens"], first_token_ms=first
+    )
+
+
+def _json_in(reply: str) -> str:
+    """Return the JSON object of a reply that may have prose or a code fence around it."""
+    start, end = reply.find("{"), reply.rfind("}")
+    return reply[start : end + 1] if 0 <= start < end else reply
