@@ -16,8 +16,9 @@ from interviewer.settings import Settings
 from interviewer.store import open_store
 
 
-async def engine_for(settings: Settings, library: Library) -> Engine:
-    """Return the engine of the settings; with `auto`, the model that is found, else offline.
+@asynccontextmanager
+async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engine]:
+    """Open the engine of the settings; with `auto`, the model that is found, else offline.
 
     Raises:
         ModelError: a server is configured and cannot be used.
@@ -25,7 +26,8 @@ async def engine_for(settings: Settings, library: Library) -> Engine:
     """
     offline = OfflineEngine(embedder(settings.embedder), library.glossary)
     if settings.engine == "offline":
-        return offline
+        yield offline
+        return
     from interviewer.engines.discover import find_server
 
     server = await find_server(settings)
@@ -34,7 +36,8 @@ async def engine_for(settings: Settings, library: Library) -> Engine:
             raise ModelUnavailable(
                 "no model server was found; start one (`interviewer vllm`) or set INTERVIEWER_LLM_BASE_URL"
             )
-        return offline
+        yield offline
+        return
     from interviewer.engines.llm import LLMEngine  # LangChain takes a second to import
     from interviewer.engines.openai import OpenAIModel
 
@@ -45,7 +48,10 @@ async def engine_for(settings: Settings, library: Library) -> Engine:
         timeout=settings.llm_timeout,
         cache_salt=settings.llm_cache_salt or _salt(settings),
     )
-    return LLMEngine(model, library, offline, judge=settings.llm_judge)
+    try:
+        yield LLMEngine(model, library, offline, judge=settings.llm_judge)
+    finally:
+        await model.close()
 
 
 def _salt(settings: Settings) -> str:
@@ -85,6 +91,7 @@ async def interview_desk(settings: Settings) -> AsyncIterator[Interview]:
     library = open_library(settings.knowledge)
     async with (
         open_store(settings.database) as store,
-        open_interview(library, store, await engine_for(settings, library), home=settings.home) as interview,
+        engine_for(settings, library) as engine,
+        open_interview(library, store, engine, home=settings.home) as interview,
     ):
         yield interview

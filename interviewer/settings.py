@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """One call for all points of an answer, or one a point on the shared prefix."""
     llm_cache_salt: str = Field(default="", max_length=128, pattern=r"^[^@/\\\x00]*$")
     """Tenant whose KV cache is shared; made at random for this home when empty."""
+    vllm_python: Path = PACKAGE.parent / ".venv-vllm" / "bin" / "python"
+    """Python of the model server's environment."""
     lang: Literal["en", "zh"] = "en"
     """Language of questions when none is given."""
     host: str = "127.0.0.1"

@@ -81,8 +81,9 @@ async def test_golden_session(library: Library, settings: Settings, snapshot: An
     async with (
         open_store(settings.database) as store,
         AsyncSqliteSaver.from_conn_string(":memory:") as saver,
+        engine_for(settings, library) as engine,
     ):
-        interview = Interview(library, store, await engine_for(settings, library), saver, clock=lambda: next(clock))
+        interview = Interview(library, store, engine, saver, clock=lambda: next(clock))
         session = await interview.open(SessionSettings(lang=lang, questions=len(cards), cards=cards))
         found = await said(interview.go_on(session))
         for step in script:

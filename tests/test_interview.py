@@ -156,7 +156,8 @@ async def with_limit(settings: Settings, pages: int) -> AsyncIterator[Store]:
 async def test_full_disk_is_one_clear_error_and_keeps_what_was_written(settings: Settings, library: Library) -> None:
     async with (
         open_store(settings.database) as store,
-        open_interview(library, store, await engine_for(settings, library), home=settings.home) as interview,
+        engine_for(settings, library) as engine,
+        open_interview(library, store, engine, home=settings.home) as interview,
     ):
         session, _ = await started(interview)
         before = await store.transcript(session)

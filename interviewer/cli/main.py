@@ -100,6 +100,23 @@ def serve(
     start(load_settings(host=host, port=port, engine=engine))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": False})
+def vllm(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option(help="Model to serve: a name, a folder, or `tiny` (random weights, for tries).")
+    ] = None,
+    profile: Annotated[
+        Literal["cpu", "gpu"] | None, typer.Option(help="Configuration; gpu where there is an NVIDIA card.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port on loopback; 8000.")] = None,
+) -> None:
+    """Start the model server (vLLM); what follows `--` goes to it."""
+    from interviewer.cli.vllm import run_server
+
+    sys.exit(run_server(load_settings(), model=model, profile=profile, port=port, extra=context.args))
+
+
 @app.command()
 def practice(
     topic: Annotated[list[str] | None, typer.Option(help="Topic to practise; may be given several times.")] = None,

@@ -1,8 +1,8 @@
 """The adapter to OpenAI-compatible servers: LangChain's chat model behind `ChatModel`."""
 
-import json
+import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -21,32 +21,75 @@ MAX_REPLY_CHARACTERS = 40_000
 
 
 class OpenAIModel:
-    """A served chat model."""
+    """A served chat model; `close` lets go of its connections."""
 
     def __init__(
         self, *, base_url: str, name: str, api_key: str, timeout: float, cache_salt: str = "", temperature: float = 0.2
     ) -> None:
         self.name = name
         self._url = base_url
+        self._seconds = timeout
+        self._extra = {"cache_salt": cache_salt} if cache_salt else {}
+        self._client = httpx2.AsyncClient(timeout=timeout)
         self._chat = ChatOpenAI(
             model=name,
             base_url=base_url,
             api_key=SecretStr(api_key or "none"),
             timeout=timeout,
             max_retries=1,
+            http_async_client=self._client,
             stream_usage=True,
             temperature=temperature,
-            extra_body={"cache_salt": cache_salt} if cache_salt else None,
+            extra_body=self._extra,
         )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
 
     async def stream(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
         """Reply piece by piece; the usage comes last."""
+        async with aclosing(self._pieces(messages, max_tokens=max_tokens)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+        """Reply with JSON that fits a schema; streamed, so that a cancel reaches the server."""
+        asked = {
+            "type": "json_schema",
+            "json_schema": {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True},
+        }
+        reply = ""
+        usage = Usage()
+        # In the body, not as LangChain's own argument: with that, the usage at the end of the stream is lost.
+        body = {**self._extra, "response_format": asked}
+        pieces = self._pieces(messages, max_tokens=max_tokens, temperature=0, extra_body=body)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if isinstance(piece, Usage):
+                    usage = piece
+                else:
+                    reply += piece
+        try:
+            return schema.model_validate_json(_json_in(reply)), usage
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(map(str, wrong["loc"]))
+            raise BadModelOutput(
+                f"{self.name} replied with something else than asked: {where} {wrong['msg']}", reply=reply[:2000]
+            ) from error
+
+    async def _pieces(self, messages: Sequence[Message], **options: Any) -> AsyncGenerator[str | Usage, None]:
         started = time.perf_counter()
         first = 0.0
         length = 0
         usage = Usage()
         with self._errors():
-            async with aclosing(self._chat.astream(_converted(messages), max_tokens=max_tokens)) as chunks:  # type: ignore[type-var]
+            # The time-out is for the whole call: a server that drips a letter a second is not answering either.
+            async with (
+                asyncio.timeout(self._seconds),
+                aclosing(self._chat.astream(_converted(messages), **options)) as chunks,  # type: ignore[type-var]
+            ):
                 async for chunk in chunks:
                     if text := chunk.text:
                         first = first or 1000 * (time.perf_counter() - started)
@@ -58,43 +101,11 @@ class OpenAIModel:
                         usage = _usage(chunk.usage_metadata, first)
         yield usage
 
-    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
-        """Reply with JSON that fits a schema; streamed, so that a cancel reaches the server."""
-        asked = {
-            "type": "json_schema",
-            "json_schema": {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True},
-        }
-        started = time.perf_counter()
-        first = 0.0
-        reply = ""
-        usage = Usage()
-        with self._errors():
-            chunks = self._chat.astream(
-                _converted(messages), max_tokens=max_tokens, response_format=asked, temperature=0
-            )
-            async with aclosing(chunks) as stream:  # type: ignore[type-var]
-                async for chunk in stream:
-                    if text := chunk.text:
-                        first = first or 1000 * (time.perf_counter() - started)
-                        reply += text
-                        if len(reply) > MAX_REPLY_CHARACTERS:
-                            break
-                    if chunk.usage_metadata:
-                        usage = _usage(chunk.usage_metadata, first)
-        try:
-            return schema.model_validate_json(_json_in(reply)), usage
-        except ValidationError as error:
-            first_error = error.errors()[0]
-            where = ".".join(map(str, first_error["loc"]))
-            raise BadModelOutput(
-                f"{self.name} replied with something else than asked: {where} {first_error['msg']}", reply=reply[:2000]
-            ) from error
-
     @contextmanager
-    def _errors(self) -> Any:
+    def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (openai.APIConnectionError, openai.APITimeoutError, httpx2.TransportError) as error:
+        except (openai.APIConnectionError, httpx2.TransportError) as error:
             raise ModelUnavailable(f"the model server at {self._url} does not answer: {error or 'time-out'}") from error
         except (openai.RateLimitError, openai.InternalServerError) as error:
             raise ModelUnavailable(f"the model server at {self._url} is busy or broken: {_said(error)}") from error
@@ -104,7 +115,9 @@ class OpenAIModel:
             raise ModelError(
                 f"the model server at {self._url} has no model {self.name!r}; set INTERVIEWER_LLM_MODEL"
             ) from error
-        except (openai.OpenAIError, ValueError, json.JSONDecodeError) as error:
+        except TimeoutError as error:
+            raise ModelUnavailable(f"the model server at {self._url} took longer than {self._seconds:g} s") from error
+        except (openai.OpenAIError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"the model server at {self._url} answered with an error: {_said(error)}") from error
 
 
