@@ -13,6 +13,7 @@ MADE: tuple[tuple[str, str, Lang, str], ...] = (
     ("rope-extrapolation", "breaks-down", "zh", "跟相对位置编码比，RoPE 具有更好的外推能力。"),
     ("rope-extrapolation", "breaks-down", "en", "RoPE extrapolates well on its own, so 16k is fine."),
     ("rope-extrapolation", "breaks-down", "en", "Yes it's fine, because rotary generalises to longer inputs than it was trained on."),
+    ("rope-extrapolation", "breaks-down", "en", "RoPE has great extrapolation by itself, you can simply run it at 16k."),
     ("soft-prompts-prompt-tuning", "input-embeddings", "zh", "prompt tuning 用的是静态的虚拟 token，初始化之后就固定不变了。"),
     ("soft-prompts-prompt-tuning", "input-embeddings", "en", "The virtual tokens are static, they stay fixed after initialisation."),
     ("soft-prompts-encoder", "input-independent", "zh", "P-tuning 用 LSTM 根据不同的输入动态生成不同的提示向量。"),
