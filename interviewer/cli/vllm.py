@@ -87,6 +87,7 @@ def run_server(
             text=True,
             errors="replace",
             env=_environment(profile),
+            start_new_session=True,
         ) as process,
     ):
         tail: deque[str] = deque(maxlen=400)
@@ -181,12 +182,12 @@ def _wait(process: subprocess.Popen[str], port: int, *, model: str, tail: deque[
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
+    """End the server and the engine processes that it started, also when it died before them."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def _say(text: str) -> None:

@@ -25,8 +25,8 @@ from interviewer.settings import Settings
 FORMAT = 2
 COLLECTION = "passages"
 RANK_CONSTANT = 10
-"""k of reciprocal-rank fusion (Cormack et al., SIGIR 2009, who use 60): with few hundred passages the first ranks should
-weigh more; chosen on questions other than those that measure it."""
+"""k of reciprocal-rank fusion (Cormack et al., SIGIR 2009, who use 60): with few hundred passages the first ranks
+should weigh more; chosen on questions other than those that measure it."""
 CANDIDATES = 30
 """Passages that each half of the fusion may name."""
 VECTORS = 3 * CANDIDATES
