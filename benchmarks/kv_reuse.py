@@ -105,8 +105,8 @@ async def ours(settings: Settings, library: Library, cards: Sequence[Card]) -> t
     """Play the session as the product does; returns the meter, our own milliseconds a turn, and the turns."""
     async with open_store(settings.database) as store, engine_for(settings, library) as engine:
         assert isinstance(engine, LLMEngine)
-        meter = Metered(engine._model)  # type: ignore[arg-type]
-        engine._model = meter
+        meter = Metered(engine.model)  # type: ignore[arg-type]
+        engine.model = meter
         async with open_interview(library, store, engine, home=settings.home) as interview:
             wish = SessionSettings(questions=len(cards), cards=tuple(card.id for card in cards))
             session = await interview.open(wish)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interviewer.errors import InterviewerError
-from interviewer.library import read_library
+from interviewer.library import open_library, read_library
 from interviewer.library_check import check, counts
 from interviewer.settings import Settings
 
@@ -17,10 +17,9 @@ def examine(settings: Settings) -> list[dict[str, Any]]:
         "embedder": _embedder,
         "index": _index,
         "sessions": _sessions,
+        "engine": _engine,
     }
-    return [_finding(name, look, settings) for name, look in checks.items()] + [
-        {"name": "engine", "ok": True, "says": "offline: speaks from the cards, no model is asked"}
-    ]
+    return [_finding(name, look, settings) for name, look in checks.items()]
 
 
 def _finding(name: str, look: Callable[[Settings], str], settings: Settings) -> dict[str, Any]:
@@ -57,3 +56,38 @@ def _sessions(settings: Settings) -> str:
     from interviewer.cli.sessions import rows
 
     return f"{len(asyncio.run(rows(settings)))} in {settings.database}"
+
+
+def _engine(settings: Settings) -> str:
+    return asyncio.run(_spoken_to(settings))
+
+
+async def _spoken_to(settings: Settings) -> str:
+    """Ask the engine's server for what the interview needs of it."""
+    from interviewer.desk import engine_for
+    from interviewer.engines.llm import JudgeReply, LLMEngine
+    from interviewer.engines.model import Message, Usage
+    from interviewer.errors import BadModelOutput
+
+    async with engine_for(settings, open_library(settings.knowledge)) as engine:
+        if not isinstance(engine, LLMEngine):
+            return "offline: speaks from the cards, no model is asked"
+        start = [Message("system", "You answer in one word. " * 60), Message("user", "Say yes.")]
+        usage = Usage()
+        for _ in range(2):
+            async for piece in engine.model.stream(start, max_tokens=8):
+                usage = piece if isinstance(piece, Usage) else usage
+        try:
+            await engine.model.parse(
+                [Message("user", "<answer 0>\nYes, it is.\n</answer 0>\n\nDIRECTION JUDGE a")],
+                JudgeReply,
+                max_tokens=2000,
+            )
+            schema = "honours json_schema"
+        except BadModelOutput:
+            schema = "does NOT honour json_schema (verdicts will often be judged offline)"
+    if usage.cached is None:
+        cache = "does not report cached tokens (vLLM: --enable-prompt-tokens-details)"
+    else:
+        cache = f"reused {usage.cached} of {usage.prompt} prompt tokens in a second, equal call"
+    return f"{engine.name}: {cache}; {schema}"

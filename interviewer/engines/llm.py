@@ -64,7 +64,7 @@ class LLMEngine:
         self, model: ChatModel, library: Library, offline: OfflineEngine, *, judge: Literal["together", "each"]
     ) -> None:
         self.name = f"llm:{model.name}"
-        self._model = model
+        self.model = model
         self._library = library
         self._offline = offline
         self._together = judge == "together"
@@ -77,7 +77,7 @@ class LLMEngine:
         problem: str | None
         try:
             messages = alternating([*self._trunk(transcript, lang), Message("user", direction)])
-            async with aclosing(self._model.stream(messages, max_tokens=SPEECH_TOKENS)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(messages, max_tokens=SPEECH_TOKENS)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Usage):
                         kept["usage"] = [piece.as_json()]
@@ -138,7 +138,7 @@ class LLMEngine:
             )
 
     async def _parse(self, branch: list[Message], points: list[str], usage: list[Usage]) -> dict[str, PointReply]:
-        reply, cost = await self._model.parse(alternating(branch), JudgeReply, max_tokens=POINT_TOKENS * len(points))
+        reply, cost = await self.model.parse(alternating(branch), JudgeReply, max_tokens=POINT_TOKENS * len(points))
         usage.append(cost)
         found = {point.id: point for point in reply.points}
         if missing := [name for name in points if name not in found]:

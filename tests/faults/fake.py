@@ -128,6 +128,8 @@ WRONG = {
 def good(messages: list[dict[str, str]]) -> str:
     """Reply as a good model would: it finds in the prompt what it needs."""
     last = messages[-1]["content"]
+    if "DIRECTION" not in last:
+        return "Yes."
     direction = last[last.rindex("DIRECTION") :]
     if direction.startswith("DIRECTION JUDGE"):
         points = direction.removeprefix("DIRECTION JUDGE").strip().split(", ")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from interviewer.cli.doctor import examine
 from interviewer.desk import engine_for, interview_desk
 from interviewer.engines.discover import find_server
 from interviewer.errors import ModelError, ModelUnavailable
@@ -239,3 +240,13 @@ async def test_server_on_a_usual_port_is_found(
     assert found is not None
     assert found.models == (MODEL,)
     assert await name_of_engine(wanted, library) == f"llm:{MODEL}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("", "honours json_schema"), ("prose", "does NOT honour"), ("500", "busy or broken")]
+)
+def test_doctor_tries_what_the_interview_needs(served: Settings, server: FakeServer, fault: str, words: str) -> None:
+    server.faults = [fault]
+    found = next(finding for finding in examine(served) if finding["name"] == "engine")
+    assert words in found["says"]
+    assert found["ok"] == (fault != "500")

@@ -63,8 +63,8 @@ async def recorded(settings: Settings) -> AsyncIterator[tuple[Interview, Recorde
     async with interview_desk(settings) as interview:
         engine = interview.engine
         assert isinstance(engine, LLMEngine)
-        recorder = Recorder(engine._model)  # type: ignore[arg-type]
-        engine._model = recorder
+        recorder = Recorder(engine.model)  # type: ignore[arg-type]
+        engine.model = recorder
         yield interview, recorder
 
 
