@@ -1,7 +1,7 @@
 """How well does the offline judge agree with labels? Prints JSON.
 
 `trials` were written beside the cards, whose wordings were mended after looking at them: a fit, not a test.
-`blind` were written and labelled by others who saw questions and points only, and nothing is tuned on them.
+`blind` were written and labelled from questions and points alone, without sight of the judge.
 `blind_without_wordings` judges the same answers by the points' text alone, as `interviewer grade` must.
 """
 
