@@ -27,11 +27,6 @@ class Cost:
     first_token_ms: float
     """The slowest first token."""
 
-    @property
-    def prefilled(self) -> int | None:
-        """Prompt tokens that had to be computed."""
-        return None if self.cached is None else self.prompt - self.cached
-
 
 def spent(turn: Turn) -> Cost | None:
     """Return what a turn cost; None when no model was asked."""

@@ -31,7 +31,7 @@ POINT_TOKENS = 260
 """Tokens that the judgement of one point may take."""
 PASSAGE_CHARACTERS = {"en": 420, "zh": 180}
 """Of a passage in the prompt: ten questions must stay under 8,000 tokens."""
-SENTENCE = re.compile(r"(?<=[.!?。！？])\s*")
+SENTENCE = re.compile(r".+?(?:[.!?。！？]\s*|$)", re.S)
 FELL_BACK = Bilingual(
     en="the model could not judge this ({why}); judged offline", zh="模型没能评这一题（{why}），改由离线评分"
 )
@@ -95,13 +95,8 @@ class LLMEngine:
             return
         said = _with_frame(cue, own, reply)
         yield Kept(kept | {"reply": reply})
-        for sentence in SENTENCE.split(said):
-            yield said[: len(sentence)]
-            rest = said[len(sentence) :]
-            space = len(rest) - len(rest.lstrip())
-            if space:
-                yield rest[:space]
-            said = rest[space:]
+        for sentence in SENTENCE.findall(said):
+            yield sentence
 
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer; after two bad replies or with the server gone, the offline judge does, and says so."""
@@ -171,7 +166,9 @@ class LLMEngine:
                 return render("llm/remark", lang=lang, verdicts=verdicts)
 
     def _card(self, card: Card, transcript: Transcript, lang: Lang) -> str:
-        given = {name for turn in transcript.of("question") for name in turn.data["passages"]}
+        # Questions that the offline engine asked left nothing in the prompt.
+        shown = [turn for turn in transcript.of("question") if "direction" in turn.data]
+        given = {name for turn in shown for name in turn.data["passages"]}
         passages = [
             {"id": p.cite, "text": "" if p.cite in given else _excerpt(p.text, lang)}
             for p in self._library.passages_of(card, lang)
