@@ -67,6 +67,8 @@ class Card(_Read):
     id: Name
     topic: str = ""
     difficulty: Literal[1, 2, 3, 4, 5]
+    prerequisites: list[Name] = []
+    """Topics that one should know first."""
     subject: Bilingual
     question: Bilingual
     points: list[Point] = Field(min_length=4, max_length=8)

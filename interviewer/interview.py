@@ -34,7 +34,7 @@ from interviewer.grading.grade import task_of
 from interviewer.grading.pipeline import grade
 from interviewer.language import Lang
 from interviewer.library import Library
-from interviewer.planner import Why, Wish, candidates, plan
+from interviewer.planner import Plan, Why, Wish, candidates, plan
 from interviewer.progress import Asked, Move, Progress, SessionSettings, follow_up_point, progress
 from interviewer.store import Store
 from interviewer.transcript import Kind, Transcript, Turn
@@ -75,6 +75,7 @@ class Interview:
         self.engine = engine
         self._clock = clock
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._reading: set[asyncio.Task[None]] = set()
         self._graph = self._compile(saver)
 
     async def open(self, wish: SessionSettings) -> str:
@@ -112,7 +113,8 @@ class Interview:
                 return
             step = Command(resume=True) if waits else None
         try:
-            async for _mode, event in self._graph.astream(step, config, stream_mode=["custom"]):
+            # The transcript is written at every step; a checkpoint is only needed where the graph stops.
+            async for _mode, event in self._graph.astream(step, config, stream_mode=["custom"], durability="exit"):
                 yield event
         except sqlite3.Error as error:  # of the checkpointer; the store raises errors of its own
             raise unwritable(self.store.path.parent, error) from error
@@ -187,15 +189,47 @@ class Interview:
         if left := _left(where):
             await self._question(transcript, where, self._card(left), why="left")
             return {"next": "wait"}
-        if len(where.card_ids) >= where.settings.questions:
+        chosen = await self._next(transcript, where)
+        if chosen is None:
             return {"next": "report"}
-        planned = plan(
+        transcript = await self._question(transcript, where, chosen.card, why=chosen.why)
+        await self._plan_ahead(transcript)
+        return {"next": "wait"}
+
+    async def _next(self, transcript: Transcript, where: Progress) -> Plan | None:
+        """Return the card that comes next; None when the session has all its questions."""
+        if len(where.card_ids) >= where.settings.questions:
+            return None
+        if where.planned and (card := self.library.cards.get(where.planned.data["card"])):
+            return Plan(card=card, why=where.planned.data["why"])
+        return plan(
             self.library, _wish(where.settings), asked=where.card_ids, last_scores=await self._last_scores(transcript)
         )
-        if planned is None:
-            return {"next": "report"}
-        await self._question(transcript, where, planned.card, why=planned.why)
-        return {"next": "wait"}
+
+    async def _plan_ahead(self, transcript: Transcript) -> None:
+        """Choose the next card now, so that the engine can read it while the candidate thinks about this one."""
+        where = progress(transcript)
+        lang = where.settings.lang
+        if where.planned is None and (chosen := await self._next(transcript, where)):
+            kept = self.engine.brief(chosen.card, transcript=transcript, lang=lang)
+            data = {"card": chosen.card.id, "why": chosen.why, "passages": self._cites(chosen.card, lang), **kept}
+            transcript = await self._write(transcript, "planned", data=data)
+        reading = asyncio.create_task(self.engine.read_ahead(transcript=transcript, lang=lang))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+
+    def _cites(self, card: Card, lang: Lang) -> list[str]:
+        return [passage.cite for passage in self.library.passages_of(card, lang)]
+
+    async def settled(self) -> None:
+        """Wait until the engine has read ahead, as it does while a candidate thinks."""
+        await asyncio.gather(*self._reading)
+
+    async def close(self) -> None:
+        """End what still runs in the background."""
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
 
     async def _grade(self, state: State) -> dict[str, Next]:
         transcript = await self.store.transcript(state["session_id"])
@@ -220,7 +254,7 @@ class Interview:
             return {"next": "ask"}
         if where.pending is not None and where.pending.kind == "move":
             return {"next": await self._moved(transcript, where, where.pending.data["move"])}
-        last = transcript.turns[-1]
+        last = next(turn for turn in reversed(transcript.turns) if turn.kind != "planned")
         if last.kind == "reference" and current.done:
             return {"next": "ask"}  # whoever has read the reference answer is not asked about it any more
         if last.kind in ("question", "follow_up", "hint", "reference"):
@@ -265,14 +299,14 @@ class Interview:
         await self._question(transcript, where, self._card(before) if before else card, why="back")
         return "wait"
 
-    async def _question(self, transcript: Transcript, where: Progress, card: Card, *, why: Why) -> None:
+    async def _question(self, transcript: Transcript, where: Progress, card: Card, *, why: Why) -> Transcript:
         lang = where.settings.lang
         number = where.card_ids.index(card.id) + 1 if card.id in where.card_ids else len(where.card_ids) + 1
-        passages = [passage.cite for passage in self.library.passages_of(card, lang)]
-        data = {"card": card.id, "why": why, "number": number, "total": where.settings.questions, "passages": passages}
+        total, passages = where.settings.questions, self._cites(card, lang)
+        data = {"card": card.id, "why": why, "number": number, "total": total, "passages": passages}
         topic = self.library.titles[card.topic].get(lang)
-        cue = Ask(card=card, number=number, total=where.settings.questions, topic=topic, why=why)
-        await self._speak(transcript, "question", cue, lang, data=data)
+        cue = Ask(card=card, number=number, total=total, topic=topic, why=why)
+        return await self._speak(transcript, "question", cue, lang, data=data)
 
     async def _feedback(self, transcript: Transcript, current: Asked, card: Card, lang: Lang) -> Transcript:
         result = current.grade(card)
@@ -351,4 +385,8 @@ def _wish(settings: SessionSettings) -> Wish:
 async def open_interview(library: Library, store: Store, engine: Engine, *, home: Path) -> AsyncIterator[Interview]:
     """Open the interview on a store, with its checkpoints beside it."""
     async with AsyncSqliteSaver.from_conn_string(str(home / "checkpoints.sqlite")) as saver:
-        yield Interview(library, store, engine, saver)
+        interview = Interview(library, store, engine, saver)
+        try:
+            yield interview
+        finally:
+            await interview.close()

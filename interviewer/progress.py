@@ -96,6 +96,8 @@ class Progress:
     closed: bool
     pending: Turn | None
     """A candidate's turn that nothing was done about yet."""
+    planned: Turn | None
+    """The choice of the next card, where it was made already."""
 
     @property
     def current(self) -> Asked | None:
@@ -118,11 +120,15 @@ def progress(transcript: Transcript) -> Progress:
             asked[-1] = _with(asked[-1], turn)
     opened = next(transcript.of("opened"))
     last = transcript.turns[-1]
+    planned = next(reversed(list(transcript.of("planned"))), None)
+    if planned and planned.data["card"] in {question.card_id for question in asked}:
+        planned = None
     return Progress(
         settings=SessionSettings.from_json(opened.data["settings"]),
         asked=tuple(asked),
         closed=last.kind == "closed",
         pending=last if last.role == "candidate" else None,
+        planned=planned,
     )
 
 

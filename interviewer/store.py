@@ -1,6 +1,7 @@
 """Sessions on disk: every turn is one row, written and synced before anything else happens."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ from interviewer.errors import (
 )
 from interviewer.transcript import Transcript, Turn
 
-FORMAT = 1
+FORMAT = 2
 """Of a saved session; raised when an older version could not read a newer one."""
+
+REMEMBERED = 64
+"""Transcripts kept in memory: a turn reads its session a dozen times."""
 
 
 class _Base(DeclarativeBase):
@@ -69,6 +73,7 @@ class Store:
         self.path = path
         self._engine = engine
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self._read: OrderedDict[str, Transcript] = OrderedDict()
 
     async def create(self, session_id: str, *, at: datetime) -> None:
         """Write a new session without turns."""
@@ -101,7 +106,7 @@ class Store:
             raise SessionMovedOn(session_id) from error
 
     async def transcript(self, session_id: str) -> Transcript:
-        """Read a session; its hash chain is verified.
+        """Read a session; its hash chain is verified, and what was read before is not read again.
 
         Raises:
             SessionNotFound: no session has this id.
@@ -115,13 +120,17 @@ class Store:
                     raise SessionNotFound(session_id)
                 if session.format > FORMAT:
                     raise SessionTooNew(session_id, found=session.format, known=FORMAT)
-                rows = await db.scalars(select(_Turn).where(_Turn.session_id == session_id).order_by(_Turn.number))
-                found = Transcript(session_id)
-                for row in rows:
+                found = self._read.get(session_id, Transcript(session_id))
+                new = (_Turn.session_id == session_id) & (_Turn.number >= len(found.turns))
+                for row in await db.scalars(select(_Turn).where(new).order_by(_Turn.number)):
                     turn = _turn(row)
                     found = found.plus(turn)
                     if turn.hash != row.hash:
                         raise SessionError(f"turn {turn.number} of session {session_id} was changed on the disk")
+                self._read[session_id] = found
+                self._read.move_to_end(session_id)
+                if len(self._read) > REMEMBERED:
+                    self._read.popitem(last=False)
                 return found
 
     async def rows(self) -> list[SessionRow]:
@@ -141,6 +150,7 @@ class Store:
 
     async def delete(self, session_id: str) -> None:
         """Remove a session and its turns."""
+        self._read.pop(session_id, None)
         async with self._write() as db:
             session = await db.get(_Session, session_id)
             if session is None:

@@ -5,18 +5,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from interviewer.errors import SessionError
 
-Kind = Literal["opened", "question", "answer", "move", "grade", "follow_up", "hint", "reference", "feedback", "closed"]
+Kind = Literal[
+    "opened", "planned", "question", "answer", "move", "grade", "follow_up", "hint", "reference", "feedback", "closed"
+]
 Role = Literal["interviewer", "candidate", "system"]
 CANDIDATE: frozenset[Kind] = frozenset({"answer", "move"})
-SYSTEM: frozenset[Kind] = frozenset({"opened", "grade", "closed"})
+SYSTEM: frozenset[Kind] = frozenset({"opened", "planned", "grade", "closed"})
 START = "0" * 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Turn:
     """One thing that was said or decided."""
 
@@ -37,7 +40,7 @@ class Turn:
             return "candidate"
         return "system" if self.kind in SYSTEM else "interviewer"
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 over everything in the turn and the hash before it."""
         body = [self.number, self.kind, self.text, self.data, self.at.isoformat(), self.parent]

@@ -14,6 +14,9 @@ SEED = 20260101
 CONTEXT = 16384
 END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (END, START, STOP, "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+"
+"""Pieces within which bytes are merged. Line ends stay together whatever follows, as in the tokenizers of Qwen and
+Llama 3; where they don't (GPT-2), the end of a prompt is cut differently once a reply stands behind it."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,17 @@ SHAPES = {
 
 
 def make_tokenizer(folder: Path, *, vocabulary: int) -> None:
-    """Train a byte-level BPE tokenizer on the notes and cards, and write it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Train a byte-level BPE tokenizer on the notes, cards and prompts, and write it."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    knowledge = ROOT / "knowledge"
-    texts = [path.read_text("utf-8") for path in sorted(knowledge.rglob("*")) if path.suffix in (".md", ".yaml")]
+    paths = sorted(path for name in ("knowledge", "prompts") for path in (ROOT / name).rglob("*"))
+    texts = [path.read_text("utf-8") for path in paths if path.suffix in (".md", ".yaml")]
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split = pre_tokenizers.Split(Regex(WORDS), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(
         texts,

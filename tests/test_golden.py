@@ -65,7 +65,7 @@ def lines(turn: Turn) -> Iterator[str]:
         for point in grade["points"]:
             quotes = " | ".join(evidence["quote"] for evidence in point["evidence"])
             yield f"  {point['verdict']}: {point['id']} {quotes}".rstrip()
-    if turn.kind == "question":
+    if turn.kind in ("planned", "question"):
         yield f"  {turn.data['card']} ({turn.data['why']})"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 from interviewer.cards import Card
 from interviewer.desk import engine_for, interview_desk, with_about
 from interviewer.errors import AnswerRefused, NothingFound, SessionError, SessionNotFound, SessionTooNew, StorageError
-from interviewer.interview import Event, Interview, open_interview
+from interviewer.interview import Interview, open_interview
 from interviewer.language import HAN, LANGS, Lang
 from interviewer.leaks import given_away
 from interviewer.library import Library
@@ -19,18 +19,14 @@ from interviewer.progress import SessionSettings, progress
 from interviewer.report import make_report
 from interviewer.settings import Settings
 from interviewer.store import Store, open_store
-from interviewer.transcript import Turn
 from tests.conftest import Run
+from tests.playing import drain
 
 
 @pytest.fixture
 async def interview(settings: Settings) -> AsyncIterator[Interview]:
     async with interview_desk(settings) as opened:
         yield opened
-
-
-async def drain(events: AsyncIterator[Event]) -> list[Turn]:
-    return [event async for event in events if isinstance(event, Turn)]
 
 
 async def started(interview: Interview, **wish: object) -> tuple[str, Card]:

@@ -107,7 +107,7 @@ def test_refused_answer_comes_back_to_the_prompt(practice: Screen) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["index"], ["search", "forgetting"], ["practice", "--questions", "1"]])
-@pytest.mark.parametrize("limit", [0, 20_000, 60_000])
+@pytest.mark.parametrize("limit", [0, 20_000, 40_000])
 def test_full_disk_is_one_clear_line(own_home: Path, arguments: list[str], limit: int) -> None:
     """Every write past `limit` bytes of a file fails, as on a full disk."""
     result = subprocess.run(

@@ -79,7 +79,7 @@ async def _spoken_to(settings: Settings) -> str:
                 usage = piece if isinstance(piece, Usage) else usage
         try:
             await engine.model.parse(
-                [Message("user", "<answer 0>\nYes, it is.\n</answer 0>\n\nDIRECTION JUDGE a")],
+                [Message("user", "<answer 0>\nYes, it is.\n</answer 0>\n\nDIRECTION JUDGE CARD 1 POINTS 1")],
                 JudgeReply,
                 max_tokens=2000,
             )

@@ -55,6 +55,14 @@ class Kept:
 class Engine(Judge, Protocol):
     """Who speaks and judges."""
 
+    def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
+        """Return what is kept with the choice of a card, so that it can be read before its turn comes."""
+        ...
+
+    async def read_ahead(self, *, transcript: Transcript, lang: Lang) -> None:
+        """Read what was said so far while the candidate thinks; never fails for want of a model."""
+        ...
+
     def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for, piece by piece."""
         ...

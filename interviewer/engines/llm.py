@@ -5,9 +5,10 @@ same KV blocks.
 """
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -15,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from interviewer.cards import Bilingual, Card
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp, Kept
 from interviewer.engines.checks import follow_up_problem, question_problem, remark_problem
-from interviewer.engines.messages import alternating, tame, trunk
+from interviewer.engines.messages import alternating, fenced, shown, tame, trunk
 from interviewer.engines.model import ChatModel, Message, Usage
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import BadModelOutput, ModelError
-from interviewer.grading.grade import Judgement, JudgingTask, PointGrade
+from interviewer.grading.grade import Grade, Judgement, JudgingTask, PointGrade
 from interviewer.language import Lang, Span
 from interviewer.library import Library
 from interviewer.progress import progress
@@ -30,7 +31,8 @@ SPEECH_TOKENS = 200
 POINT_TOKENS = 260
 """Tokens that the judgement of one point may take."""
 PASSAGE_CHARACTERS = {"en": 420, "zh": 180}
-"""Of a passage in the prompt: ten questions must stay under 8,000 tokens."""
+"""Of the passages of a card in the prompt: ten questions must stay under 8,000 tokens."""
+POINTS_A_CALL = 8
 SENTENCE = re.compile(r".+?(?:[.!?。！？]\s*|$)", re.S)
 FELL_BACK = Bilingual(
     en="the model could not judge this ({why}); judged offline", zh="模型没能评这一题（{why}），改由离线评分"
@@ -44,7 +46,8 @@ class PointReply(BaseModel):
     """The judgement of one point: evidence first, then why, then the verdict."""
 
     model_config = ConfigDict(extra="forbid")
-    id: Annotated[str, StringConstraints(max_length=80)]
+    point: int = Field(ge=1, le=99)
+    """Number of the point on its card, from 1."""
     evidence: list[Quote] = Field(max_length=2)
     reason: Annotated[str, StringConstraints(max_length=200)]
     verdict: Literal["covered", "partial", "missed", "contradicted"]
@@ -54,7 +57,7 @@ class JudgeReply(BaseModel):
     """The judgement of an answer; one schema for all cards, so that its grammar is compiled once."""
 
     model_config = ConfigDict(extra="forbid")
-    points: list[PointReply] = Field(min_length=1, max_length=8)
+    points: list[PointReply] = Field(min_length=1, max_length=POINTS_A_CALL)
 
 
 class LLMEngine:
@@ -67,7 +70,19 @@ class LLMEngine:
         self.model = model
         self._library = library
         self._offline = offline
-        self._together = judge == "together"
+        self._points_a_call = POINTS_A_CALL if judge == "together" else 1
+
+    def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
+        """Return the card as it stands in the prompt."""
+        return {"direction": self._card(card, transcript, lang)}
+
+    async def read_ahead(self, *, transcript: Transcript, lang: Lang) -> None:
+        """Have the server fill its KV cache with the trunk, the next card included."""
+        # A server that is gone is noticed when it is needed.
+        with suppress(ModelError):
+            async with aclosing(self.model.stream(alternating(self._trunk(transcript, lang)), max_tokens=1)) as pieces:  # type: ignore[type-var]
+                async for _ in pieces:
+                    pass
 
     async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for: the model's words where they pass the checks, else the card's."""
@@ -101,54 +116,57 @@ class LLMEngine:
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer; after two bad replies or with the server gone, the offline judge does, and says so."""
         if transcript is None:
-            raise ModelError("the llm engine judges answers of a session; give it the transcript")
-        lang = task.lang
-        base = self._trunk(transcript, lang)
+            number, base = 1, _alone(task)
+        else:
+            current = progress(transcript).current
+            assert current is not None
+            number = _number(transcript, current.card_id)
+            base = self._trunk(transcript, task.lang)
         usage: list[Usage] = []
         try:
-            if self._together:
-                replies = await self._ask(base, [claim.id for claim in task.claims], usage, lang)
-            else:
-                replies = await self._ask_each(base, [claim.id for claim in task.claims], usage, lang)
+            replies = await self._ask_all(base, number, len(task.claims), usage, task.lang)
         except ModelError as error:
             judged = await self._offline.judge(task)
-            note = FELL_BACK.get(lang).format(why=_short(error))
+            note = FELL_BACK.get(task.lang).format(why=_short(error))
             return Judgement(
                 engine=judged.engine, points=judged.points, note=note, usage=tuple(u.as_json() for u in usage)
             )
-        points = tuple(_point(claim.id, replies.get(claim.id), task.answer) for claim in task.claims)
+        points = tuple(_point(claim.id, replies[place], task.answer) for place, claim in enumerate(task.claims, 1))
         return Judgement(engine=self.name, points=points, usage=tuple(u.as_json() for u in usage))
 
+    async def _ask_all(
+        self, base: Sequence[Message], number: int, points: int, usage: list[Usage], lang: Lang
+    ) -> dict[int, PointReply]:
+        """Return the judgement of every point, by its number; the calls share the prefix."""
+        size = self._points_a_call
+        groups = [range(first, min(first + size, points + 1)) for first in range(1, points + 1, size)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._ask(base, number, list(places), usage, lang)) for places in groups]
+        except* ModelError as failed:
+            raise failed.exceptions[0] from None
+        return {place: reply for task in tasks for place, reply in task.result().items()}
+
     async def _ask(
-        self, base: Sequence[Message], points: list[str], usage: list[Usage], lang: Lang
-    ) -> dict[str, PointReply]:
+        self, base: Sequence[Message], number: int, points: list[int], usage: list[Usage], lang: Lang
+    ) -> dict[int, PointReply]:
         """Return the judgement of some points; one bad reply is asked for again."""
-        branch = [*base, Message("user", render("llm/judge", lang=lang, points=points))]
+        branch = [*base, Message("user", render("llm/judge", lang=lang, number=number, points=points))]
         try:
             return await self._parse(branch, points, usage)
         except BadModelOutput as bad:
-            again = render("llm/judge_again", lang=lang, problem=_short(bad), points=points)
+            again = render("llm/judge_again", lang=lang, problem=_short(bad), number=number, points=points)
             return await self._parse(
                 [*branch, Message("assistant", tame(bad.reply[:500])), Message("user", again)], points, usage
             )
 
-    async def _parse(self, branch: list[Message], points: list[str], usage: list[Usage]) -> dict[str, PointReply]:
+    async def _parse(self, branch: list[Message], points: list[int], usage: list[Usage]) -> dict[int, PointReply]:
         reply, cost = await self.model.parse(alternating(branch), JudgeReply, max_tokens=POINT_TOKENS * len(points))
         usage.append(cost)
-        found = {point.id: point for point in reply.points}
-        if missing := [name for name in points if name not in found]:
-            raise BadModelOutput(f"the reply leaves out {', '.join(missing)}", reply=reply.model_dump_json())
+        found = {point.point: point for point in reply.points}
+        if missing := [str(place) for place in points if place not in found]:
+            raise BadModelOutput(f"the reply leaves out point {', '.join(missing)}", reply=reply.model_dump_json())
         return found
-
-    async def _ask_each(
-        self, base: Sequence[Message], points: list[str], usage: list[Usage], lang: Lang
-    ) -> dict[str, PointReply]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._ask(base, [point], usage, lang)) for point in points]
-        except* ModelError as failed:
-            raise failed.exceptions[0] from None
-        return {name: reply for task in tasks for name, reply in task.result().items()}
 
     def _trunk(self, transcript: Transcript, lang: Lang) -> list[Message]:
         settings = progress(transcript).settings
@@ -156,32 +174,45 @@ class LLMEngine:
         return trunk(transcript, topics=topics, lang=lang)
 
     def _direction(self, cue: Cue, transcript: Transcript, lang: Lang) -> str:
+        number = _number(transcript, cue.card.id)
         match cue:
             case Ask(card=card):
-                return self._card(card, transcript, lang)
-            case FollowUp(point=point):
-                return render("llm/follow_up", lang=lang, point=point.id)
+                ask = render("llm/ask", lang=lang, number=number)
+                return ask if card.id in shown(transcript) else f"{self._card(card, transcript, lang)}\n{ask}"
+            case FollowUp(card=card, point=point):
+                return render("llm/follow_up", lang=lang, number=number, point=card.points.index(point) + 1)
             case Feedback(grade=grade):
-                verdicts = [f"{point.id} {point.verdict}" for point in grade.points]
-                return render("llm/remark", lang=lang, verdicts=verdicts)
+                return render("llm/remark", lang=lang, number=number, verdicts=_verdicts(grade))
 
     def _card(self, card: Card, transcript: Transcript, lang: Lang) -> str:
-        # Questions that the offline engine asked left nothing in the prompt.
-        shown = [turn for turn in transcript.of("question") if "direction" in turn.data]
-        given = {name for turn in shown for name in turn.data["passages"]}
-        passages = [
-            {"id": p.cite, "text": "" if p.cite in given else _excerpt(p.text, lang)}
-            for p in self._library.passages_of(card, lang)
-        ]
+        before = [self._library.cards[name] for name in shown(transcript) if name in self._library.cards]
+        given = {line for other in before for _, line in self._lines(other, lang)}
+        passages: dict[str, str] = {}
+        room = PASSAGE_CHARACTERS[lang]
+        for name, line in self._lines(card, lang):
+            text = passages.setdefault(name, "")
+            if line not in given and len(line) <= room:
+                room -= len(line)
+                passages[name] = f"{text} {line}".strip()
         return render(
-            "llm/ask",
+            "llm/card",
             lang=lang,
-            card=card.id,
+            number=_number(transcript, card.id),
             question=card.question.get(lang),
-            points=[{"id": point.id, "text": point.text.get(lang)} for point in card.points],
+            points=[point.text.get(lang) for point in card.points],
             wrong_claims=[wrong.claim.get(lang) for wrong in card.misconceptions],
-            passages=passages,
+            passages=[{"id": name, "text": text} for name, text in passages.items()],
         )
+
+    def _lines(self, card: Card, lang: Lang) -> list[tuple[str, str]]:
+        """Return the lines of the notes that a card's points rest on, each once, with the passage they stand in."""
+        found: dict[tuple[str, str], None] = {}
+        for point in card.points:
+            cited = self._library.cited(card, point, lang)
+            passage = self._library.passage_at(cited.file, cited.line) if cited else None
+            if cited and passage:
+                found[passage.cite, cited.text] = None
+        return list(found)
 
     def _problem(self, cue: Cue, reply: str, lang: Lang) -> str | None:
         match cue:
@@ -208,20 +239,36 @@ def _with_frame(cue: Cue, own: str, reply: str) -> str:
             return reply
 
 
-def _excerpt(text: str, lang: Lang) -> str:
-    """Return the first lines of a passage, up to the length that a prompt can bear."""
-    limit = PASSAGE_CHARACTERS[lang]
-    kept = ""
-    for line in text.split("\n"):
-        if kept and len(kept) + len(line) > limit:
-            break
-        kept = f"{kept} {line}".strip()
-    return kept[: 2 * limit]
+def _number(transcript: Transcript, card_id: str) -> int:
+    """Return the number of a card in the trunk, from 1; of one that is not there yet, the number it gets."""
+    cards = shown(transcript)
+    return cards.index(card_id) + 1 if card_id in cards else len(cards) + 1
 
 
-def _point(name: str, reply: PointReply | None, answer: str) -> PointGrade:
-    if reply is None:
-        return PointGrade(id=name, verdict="uncertain", confidence=0.0)
+def _verdicts(grade: Grade) -> str:
+    """Return the verdicts of a grade in few words: "covered 1, 3; missed 2"."""
+    places: dict[str, list[str]] = {}
+    for place, point in enumerate(grade.points, start=1):
+        places.setdefault(point.verdict, []).append(str(place))
+    return "; ".join(f"{verdict} {', '.join(found)}" for verdict, found in places.items())
+
+
+def _alone(task: JudgingTask) -> list[Message]:
+    """Return the messages for an answer that belongs to no session."""
+    card = render(
+        "llm/card",
+        lang=task.lang,
+        number=1,
+        question=tame(task.question),
+        points=[tame(claim.text) for claim in task.claims],
+        wrong_claims=[tame(wrong.text) for wrong in task.wrong_claims],
+        passages=[],
+    )
+    answer = fenced(task.answer, mark=hashlib.sha256(task.answer.encode()).hexdigest())
+    return [Message("system", render("llm/system", lang=task.lang)), Message("user", card), Message("user", answer)]
+
+
+def _point(name: str, reply: PointReply, answer: str) -> PointGrade:
     quotes = tuple(Span(quote, answer.find(quote), answer.find(quote) + len(quote)) for quote in reply.evidence)
     return PointGrade(id=name, verdict=reply.verdict, confidence=0.7, evidence=quotes, why=reply.reason)
 

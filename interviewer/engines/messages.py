@@ -1,13 +1,15 @@
 """From a transcript to the messages of a model; the bytes of what was sent once never change.
 
     system      fixed for the session
-    user        session block, then the first direction (card, passages)
-    assistant   what the interviewer said
-    user        <answer>, then the next direction
+    user        session block, card 1, DIRECTION ASK CARD 1
+    assistant   the question
+    user        card 2, read ahead while the candidate thinks; <answer>; DIRECTION REMARK CARD 1
+    assistant   the remark
+    user        DIRECTION ASK CARD 2
     …
 
-Each spoken turn keeps the direction it was spoken from, so a transcript alone tells what was sent. What two turns of
-the same role say is joined into one message: some chat templates insist that roles alternate.
+Each turn keeps the direction it was spoken from, so a transcript alone tells what was sent. What two turns of the same
+role say is joined into one message: some chat templates insist that roles alternate.
 """
 
 import re
@@ -16,7 +18,7 @@ from interviewer.engines.model import Message
 from interviewer.language import Lang
 from interviewer.progress import progress
 from interviewer.prompts import render
-from interviewer.transcript import Transcript, Turn
+from interviewer.transcript import Transcript
 
 SPECIAL = re.compile(
     r"<\|[^<>|\n]{0,60}\|>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start_of_turn|end_of_turn|think|tool_call|answer)\b", re.I
@@ -31,10 +33,15 @@ def tame(text: str) -> str:
     return text
 
 
-def fenced(turn: Turn) -> str:
-    """Return an answer in a fence that it cannot close: its number in the chain is part of the mark."""
-    mark = turn.parent[:8]
-    return f"<answer {mark}>\n{tame(turn.text)}\n</answer {mark}>"
+def fenced(answer: str, *, mark: str) -> str:
+    """Return an answer in a fence that it cannot close: whoever wrote it did not know the mark."""
+    return f"<answer {mark[:8]}>\n{tame(answer)}\n</answer {mark[:8]}>"
+
+
+def shown(transcript: Transcript) -> tuple[str, ...]:
+    """Return the ids of the cards that stand in the trunk, in order: the first is CARD 1."""
+    turns = (turn for turn in transcript.of("planned", "question") if "direction" in turn.data)
+    return tuple(dict.fromkeys(turn.data["card"] for turn in turns))
 
 
 def trunk(transcript: Transcript, *, topics: tuple[str, ...], lang: Lang) -> list[Message]:
@@ -48,7 +55,7 @@ def trunk(transcript: Transcript, *, topics: tuple[str, ...], lang: Lang) -> lis
         if direction := turn.data.get("direction"):
             found.append(Message("user", direction))
         if turn.kind == "answer":
-            found.append(Message("user", fenced(turn)))
+            found.append(Message("user", fenced(turn.text, mark=turn.parent)))
         elif turn.kind == "move":
             found.append(Message("user", f"[{turn.data['move']}]"))
         elif turn.role == "interviewer" and turn.text:

@@ -1,8 +1,9 @@
 """The offline engine: speaks from the cards and the templates of prompts/offline; it is no model."""
 
 from collections.abc import AsyncIterator
-from typing import assert_never, get_args
+from typing import Any, assert_never, get_args
 
+from interviewer.cards import Card
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp, Kept
 from interviewer.grading.grade import Judgement, JudgingTask, Verdict
 from interviewer.grading.offline import OfflineJudge
@@ -24,6 +25,13 @@ class OfflineEngine:
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer."""
         return await self._judge.judge(task, transcript=transcript)
+
+    def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
+        """Return nothing: the card is at hand when its turn comes."""
+        return {}
+
+    async def read_ahead(self, *, transcript: Transcript, lang: Lang) -> None:
+        """Do nothing: there is no cache to fill."""
 
     async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for, line by line."""

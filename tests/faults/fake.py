@@ -121,27 +121,27 @@ WRONG = {
     "empty": " ",
     "language": "Это ответ на другом языке?",
     "huge": "blah " * 2_000_000,
-    "ids": '{"points": [{"id": "nobody", "evidence": [], "reason": "", "verdict": "covered"}]}',
+    "ids": '{"points": [{"point": 99, "evidence": [], "reason": "", "verdict": "covered"}]}',
 }
 
 
 def good(messages: list[dict[str, str]]) -> str:
     """Reply as a good model would: it finds in the prompt what it needs."""
-    last = messages[-1]["content"]
-    if "DIRECTION" not in last:
+    said = "\n".join(m["content"] for m in messages)
+    last = messages[-1]["content"].splitlines()[-1]
+    if not last.startswith("DIRECTION"):
         return "Yes."
-    direction = last[last.rindex("DIRECTION") :]
-    if direction.startswith("DIRECTION JUDGE"):
-        points = direction.removeprefix("DIRECTION JUDGE").strip().split(", ")
-        answer = ANSWER.findall("\n".join(m["content"] for m in messages))[-1][1]
-        evidence = [answer[:60]]
-        return json.dumps(
-            {"points": [{"id": p, "evidence": evidence, "reason": "It says so.", "verdict": "covered"} for p in points]}
-        )
+    direction, *numbers = re.findall(r"(?<=DIRECTION )[A-Z-]+|\d+", last)
+    if direction == "JUDGE":
+        evidence = [ANSWER.findall(said)[-1][1][:60]]
+        rows = [
+            {"point": int(n), "evidence": evidence, "reason": "It says so.", "verdict": "covered"} for n in numbers[1:]
+        ]
+        return json.dumps({"points": rows})
     chinese = "语言：中文" in messages[1]["content"]
-    if direction.startswith("DIRECTION ASK"):
-        asked = re.findall(r"^(?:question: |题目：)(.*)$", last, re.M)[-1]
+    if direction == "ASK":
+        asked = re.findall(rf"^CARD {numbers[0]}\n(?:question: |题目：)(.*)$", said, re.M)[-1]
         return f"{'先说说看：' if chinese else 'Tell me: '}{asked}"
-    if direction.startswith("DIRECTION FOLLOW-UP"):
+    if direction == "FOLLOW-UP":
         return "那另外一面呢？" if chinese else "And what about the other side of it?"
     return "开头讲得很清楚。" if chinese else "That is a clear start."

@@ -13,14 +13,14 @@ from interviewer.cli.doctor import examine
 from interviewer.desk import engine_for, interview_desk
 from interviewer.engines.discover import find_server
 from interviewer.errors import ModelError, ModelUnavailable
-from interviewer.interview import Delta, Event, Interview
+from interviewer.interview import Delta, Interview
 from interviewer.language import LANGS, Lang
 from interviewer.library import Library
 from interviewer.progress import SessionSettings, progress
 from interviewer.report import make_report
 from interviewer.settings import Settings
-from interviewer.transcript import Turn
 from tests.faults.fake import MODEL, FakeServer
+from tests.playing import drain
 
 ANSWER: dict[Lang, str] = {
     "en": "The pretrained weight stays frozen and the product BA, scaled by alpha over r, is added to it.",
@@ -47,10 +47,6 @@ async def interview(served: Settings) -> AsyncIterator[Interview]:
         yield opened
 
 
-async def drain(events: AsyncIterator[Event]) -> list[Turn]:
-    return [event async for event in events if isinstance(event, Turn)]
-
-
 async def name_of_engine(settings: Settings, library: Library) -> str:
     async with engine_for(settings, library) as engine:
         return engine.name
@@ -60,6 +56,7 @@ async def started(interview: Interview, lang: Lang = "en") -> str:
     wish = SessionSettings(lang=lang, questions=2, cards=("peft-lora-update", "rope-decay"))
     session = await interview.open(wish)
     turns = await drain(interview.go_on(session))
+    await interview.settled()
     assert [turn.kind for turn in turns] == ["question"]
     return session
 
@@ -152,7 +149,7 @@ async def test_cancel_reaches_the_server_and_the_answer_is_kept(interview: Inter
     session = await started(interview)
     server.faults = ["hang"]
     task = asyncio.create_task(drain(interview.answer(session, ANSWER["en"])))
-    await server.asked(2)
+    await server.asked(3)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

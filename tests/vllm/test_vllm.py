@@ -17,11 +17,11 @@ from interviewer.engines.llm import JudgeReply, LLMEngine
 from interviewer.engines.messages import alternating
 from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.openai import OpenAIModel
-from interviewer.interview import Event, Interview
+from interviewer.interview import Interview
 from interviewer.language import LANGS, Lang
 from interviewer.progress import SessionSettings, progress
 from interviewer.settings import Settings, data_folder
-from interviewer.transcript import Turn
+from tests.playing import drain
 from tests.vllm.conftest import serving
 
 BLOCK = 32
@@ -63,15 +63,12 @@ async def recorded(settings: Settings) -> AsyncIterator[tuple[Interview, Recorde
         yield interview, recorder
 
 
-async def drain(events: AsyncIterator[Event]) -> list[Turn]:
-    return [event async for event in events if isinstance(event, Turn)]
-
-
 async def play(interview: Interview, lang: Lang) -> str:
     cards = ("peft-lora-update", "rope-decay")
     session = await interview.open(SessionSettings(lang=lang, questions=2, cards=cards))
     await drain(interview.go_on(session))
     for answer in ANSWERS[lang] * 3:
+        await interview.settled()
         if progress(await interview.store.transcript(session)).closed:
             break
         await drain(interview.answer(session, answer))
@@ -135,12 +132,19 @@ async def test_prompt_of_a_turn_is_a_prefix_of_the_next(
     async with recorded(served) as (interview, recorder):
         await play(interview, lang)
     judging = [m for m, _ in recorder.calls if "\nDIRECTION JUDGE" in m[-1].content]
-    trunk = [m for m, _ in recorder.calls if m not in judging]
+    ahead = [m for m, _ in recorder.calls if not m[-1].content.splitlines()[-1].startswith("DIRECTION")]
+    trunk = [m for m, _ in recorder.calls if m not in judging and m not in ahead]
     assert judging
+    assert len(ahead) == 2
     assert len(trunk) >= 4
     prompts = [token_ids(base_url, messages, template) for messages in trunk]
     for before, after in pairwise(prompts):
         assert after[: len(before)] == before
+    header = len(token_ids(base_url, [Message("user", "")], template))
+    for messages in ahead:
+        # What is read ahead ends where the candidate's words will come: all but the turn's end is met again.
+        read = token_ids(base_url, messages, template)
+        assert max(common(read, prompt) for prompt in prompts) >= len(read) - header
     for messages in judging:
         if messages[-2].role == "assistant" and messages[-2].content.startswith("{"):
             continue  # a repair goes on from the branch, not from the trunk
