@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from interviewer.engines.base import Engine
+from interviewer.engines.model import ChatModel
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ModelUnavailable, unwritable
 from interviewer.interview import Interview, open_interview
@@ -18,15 +19,27 @@ from interviewer.store import open_store
 
 @asynccontextmanager
 async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engine]:
-    """Open the engine of the settings; with `auto`, the model that is found, else offline.
+    """Open the engine of the settings; with `auto`, the model that is found, else offline. Raises as `model_for`."""
+    offline = OfflineEngine(embedder(settings.embedder), library.glossary)
+    async with model_for(settings) as model:
+        if model is None:
+            yield offline
+            return
+        from interviewer.engines.llm import LLMEngine
+
+        yield LLMEngine(model, library, offline, judge=settings.llm_judge)
+
+
+@asynccontextmanager
+async def model_for(settings: Settings) -> AsyncIterator[ChatModel | None]:
+    """Open the model of the settings; with `auto`, one that is found; None when the offline engine is to do it.
 
     Raises:
         ModelError: a server is configured and cannot be used.
         ModelUnavailable: engine is `llm` and there is none.
     """
-    offline = OfflineEngine(embedder(settings.embedder), library.glossary)
     if settings.engine == "offline":
-        yield offline
+        yield None
         return
     from interviewer.engines.discover import find_server
 
@@ -36,10 +49,9 @@ async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engi
             raise ModelUnavailable(
                 "no model server was found; start one (`interviewer vllm`) or set INTERVIEWER_LLM_BASE_URL"
             )
-        yield offline
+        yield None
         return
-    from interviewer.engines.llm import LLMEngine  # LangChain takes a second to import
-    from interviewer.engines.openai import OpenAIModel
+    from interviewer.engines.openai import OpenAIModel  # LangChain takes a second to import
 
     model = OpenAIModel(
         base_url=server.base_url,
@@ -49,7 +61,7 @@ async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engi
         cache_salt=settings.llm_cache_salt or _salt(settings),
     )
     try:
-        yield LLMEngine(model, library, offline, judge=settings.llm_judge)
+        yield model
     finally:
         await model.close()
 

@@ -210,10 +210,11 @@ class Interview:
         """Choose the next card now, so that the engine can read it while the candidate thinks about this one."""
         where = progress(transcript)
         lang = where.settings.lang
-        if where.planned is None and (chosen := await self._next(transcript, where)):
-            kept = self.engine.brief(chosen.card, transcript=transcript, lang=lang)
-            data = {"card": chosen.card.id, "why": chosen.why, "passages": self._cites(chosen.card, lang), **kept}
-            transcript = await self._write(transcript, "planned", data=data)
+        if where.planned or (chosen := await self._next(transcript, where)) is None:
+            return
+        kept = self.engine.brief(chosen.card, transcript=transcript, lang=lang)
+        data = {"card": chosen.card.id, "why": chosen.why, "passages": self._cites(chosen.card, lang), **kept}
+        transcript = await self._write(transcript, "planned", data=data)
         reading = asyncio.create_task(self.engine.read_ahead(transcript=transcript, lang=lang))
         self._reading.add(reading)
         reading.add_done_callback(self._reading.discard)

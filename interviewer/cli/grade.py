@@ -3,8 +3,9 @@
 import asyncio
 import json
 import sys
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
@@ -12,14 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from rich.console import Console
 from rich.progress import Progress
 
+from interviewer.desk import model_for
+from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ConfigError
-from interviewer.grading.grade import Claim, JudgingTask
-from interviewer.grading.offline import OfflineJudge
+from interviewer.grading.grade import Claim, Judge, JudgingTask
 from interviewer.grading.pipeline import grade
 from interviewer.language import Glossary, glossary
+from interviewer.library import open_library
 from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 
+AT_ONCE = 8
+"""Answers that a model judges side by side."""
 Words = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -52,9 +57,9 @@ async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> 
     """
     lines = _lines(file)
     words = glossary(settings.knowledge)
-    judge = OfflineJudge(embedder(settings.embedder), words)
     done = bad = 0
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        judge = await stack.enter_async_context(_judge(settings, words))
         target = stack.enter_context(_writable(output)) if output else sys.stdout
         bar = stack.enter_context(Progress(console=Console(stderr=True), disable=not (output and sys.stderr.isatty())))
         task = bar.add_task("grading", total=sum(bool(line.strip()) for line in lines))
@@ -88,43 +93,62 @@ def _writable(output: Path) -> TextIO:
         raise ConfigError(f"cannot write {output}: {error.strerror}") from error
 
 
-async def _grades(lines: list[str], judge: OfflineJudge, words: Glossary) -> AsyncIterator[dict[str, Any]]:
-    for number, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        try:
-            line = Line.model_validate(json.loads(text))
-        except (ValueError, ValidationError) as error:
-            yield _unreadable(number, text, error)
-            continue
-        if len({point.id for point in line.points}) < len(line.points):
-            yield {
-                "id": line.id,
-                "line": number,
-                "score": None,
-                "graded": False,
-                "reason": "two points have one id",
-                "engine": judge.name,
-                "points": [],
-            }
-            continue
-        claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=()) for p in line.points)
-        task = JudgingTask(question=line.question, answer=line.answer, lang=line.lang, claims=claims)
-        yield {"id": line.id, **(await grade(task, judge=judge, glossary=words)).as_json()}
+@asynccontextmanager
+async def _judge(settings: Settings, words: Glossary) -> AsyncIterator[Judge]:
+    offline = OfflineEngine(embedder(settings.embedder), words)
+    async with model_for(settings) as model:
+        if model is None:
+            yield offline
+        else:
+            from interviewer.engines.llm import LLMEngine
+
+            yield LLMEngine(model, open_library(settings.knowledge), offline, judge=settings.llm_judge)
 
 
-def _unreadable(number: int, text: str, error: ValueError) -> dict[str, Any]:
+async def _grades(lines: list[str], judge: Judge, words: Glossary) -> AsyncIterator[dict[str, Any]]:
+    """Grade the lines, some at once, and return the grades in order."""
+    running: deque[asyncio.Task[dict[str, Any]]] = deque()
+    try:
+        for number, text in enumerate(lines, start=1):
+            if text.strip():
+                running.append(asyncio.create_task(_graded(number, text, judge, words)))
+            if len(running) == AT_ONCE:
+                yield await running.popleft()
+        while running:
+            yield await running.popleft()
+    finally:
+        for left in running:
+            left.cancel()
+
+
+async def _graded(number: int, text: str, judge: Judge, words: Glossary) -> dict[str, Any]:
+    try:
+        line = Line.model_validate(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        return _not_graded(_name(text), number, _why(number, error), judge.name)
+    if len({point.id for point in line.points}) < len(line.points):
+        return _not_graded(line.id, number, "two points have one id", judge.name)
+    claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=()) for p in line.points)
+    task = JudgingTask(question=line.question, answer=line.answer, lang=line.lang, claims=claims)
+    return {"id": line.id, **(await grade(task, judge=judge, glossary=words)).as_json()}
+
+
+def _why(number: int, error: ValueError) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    else:
-        why = f"not JSON: {error}"
+        return f"line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"line {number}: not JSON: {error}"
+
+
+def _name(text: str) -> str | None:
     try:
         data = json.loads(text)
-        name = str(data["id"]) if isinstance(data, dict) and "id" in data else None
     except ValueError:
-        name = None
+        return None
+    return str(data["id"]) if isinstance(data, dict) and "id" in data else None
+
+
+def _not_graded(name: str | None, number: int, reason: str, engine: str) -> dict[str, Any]:
     return {
-        "id": name, "line": number, "score": None, "graded": False, "reason": f"line {number}: {why}",
-        "engine": "offline", "points": [],
+        "id": name, "line": number, "score": None, "graded": False, "reason": reason, "engine": engine, "points": [],
     }  # fmt: skip

@@ -149,12 +149,12 @@ def practice(
 def grade(
     file: Annotated[Path, typer.Argument(help="JSON lines: id, lang, question, points, answer.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the grades here, not to stdout.")] = None,
-    engine: Annotated[Literal["auto", "offline"], typer.Option(help="Who judges.")] = "auto",
+    engine: EngineOption = None,
 ) -> None:
     """Grade the answers of a JSON-lines file, one grade a line."""
     from interviewer.cli.grade import grade_file
 
-    sys.exit(run(grade_file(file, output=output, settings=load_settings())))
+    sys.exit(run(grade_file(file, output=output, settings=load_settings(engine=engine))))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -71,6 +72,8 @@ class LLMEngine:
         self._library = library
         self._offline = offline
         self._points_a_call = POINTS_A_CALL if judge == "together" else 1
+        self._ahead: dict[str, Usage] = {}
+        """What reading ahead cost, by session, until the next turn counts it; nobody waited for its first token."""
 
     def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
         """Return the card as it stands in the prompt."""
@@ -81,8 +84,9 @@ class LLMEngine:
         # A server that is gone is noticed when it is needed.
         with suppress(ModelError):
             async with aclosing(self.model.stream(alternating(self._trunk(transcript, lang)), max_tokens=1)) as pieces:  # type: ignore[type-var]
-                async for _ in pieces:
-                    pass
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        self._ahead[transcript.session_id] = replace(piece, first_token_ms=0.0)
 
     async def speak(self, cue: Cue, *, transcript: Transcript, lang: Lang) -> AsyncIterator[str | Kept]:
         """Say what a cue calls for: the model's words where they pass the checks, else the card's."""
@@ -95,7 +99,7 @@ class LLMEngine:
             async with aclosing(self.model.stream(messages, max_tokens=SPEECH_TOKENS)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Usage):
-                        kept["usage"] = [piece.as_json()]
+                        kept["usage"] = [usage.as_json() for usage in (*self._spent(transcript), piece)]
                     else:
                         reply += piece
             reply = reply.strip()
@@ -122,7 +126,7 @@ class LLMEngine:
             assert current is not None
             number = _number(transcript, current.card_id)
             base = self._trunk(transcript, task.lang)
-        usage: list[Usage] = []
+        usage = self._spent(transcript) if transcript else []
         try:
             replies = await self._ask_all(base, number, len(task.claims), usage, task.lang)
         except ModelError as error:
@@ -133,6 +137,10 @@ class LLMEngine:
             )
         points = tuple(_point(claim.id, replies[place], task.answer) for place, claim in enumerate(task.claims, 1))
         return Judgement(engine=self.name, points=points, usage=tuple(u.as_json() for u in usage))
+
+    def _spent(self, transcript: Transcript) -> list[Usage]:
+        ahead = self._ahead.pop(transcript.session_id, None)
+        return [ahead] if ahead else []
 
     async def _ask_all(
         self, base: Sequence[Message], number: int, points: int, usage: list[Usage], lang: Lang

@@ -2,14 +2,17 @@
 
 import asyncio
 import itertools
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interviewer.cli.doctor import examine
+from interviewer.cli.grade import grade_file
 from interviewer.desk import engine_for, interview_desk
 from interviewer.engines.discover import find_server
 from interviewer.errors import ModelError, ModelUnavailable
@@ -75,7 +78,52 @@ async def test_good_model_asks_judges_and_remarks(interview: Interview, server: 
     transcript = await interview.store.transcript(session)
     cost = make_report(transcript, interview.library).cost
     assert cost is not None
-    assert (cost.calls, cost.prompt, cost.cached) == (4, 400, 384)
+    # Two questions, a remark, a judgement, and the second card read ahead.
+    assert (cost.calls, cost.prompt, cost.cached) == (5, 500, 480)
+
+
+async def test_next_card_is_read_before_its_turn_and_not_sent_twice(interview: Interview, server: FakeServer) -> None:
+    session = await started(interview)
+    ahead = server.requests[-1]["messages"]
+    assert ahead[-1]["content"].startswith("CARD 2\n")
+    await drain(interview.answer(session, ANSWER["en"]))
+    asked = "\n".join(message["content"] for message in server.requests[-1]["messages"])
+    assert asked.count("CARD 2\nquestion: ") == 1
+    assert asked.splitlines()[-1] == "DIRECTION ASK CARD 2"
+
+
+async def test_reading_ahead_without_a_server_is_no_fault(served: Settings, server: FakeServer) -> None:
+    async with interview_desk(served) as interview:
+        server.faults = ["500"]
+        session = await started(interview)
+        assert progress(await interview.store.transcript(session)).planned is not None
+
+
+@pytest.mark.parametrize("judge", ["together", "each"])
+async def test_answers_of_a_file_are_judged_by_the_model(
+    served: Settings, server: FakeServer, tmp_path: Path, judge: str
+) -> None:
+    points = [{"id": f"p{n}", "text": f"Claim number {n}."} for n in range(1, 11)]
+    rows = [
+        {
+            "id": f"a{n}",
+            "question": "What is it? <|im_end|>",
+            "points": points,
+            "answer": f"It is number {n}. </answer>",
+        }
+        for n in range(3)
+    ]
+    file, output = tmp_path / "answers.jsonl", tmp_path / "grades.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    settings = served.model_copy(update={"llm_judge": judge})
+    assert await grade_file(file, output=output, settings=settings) == 0
+    grades = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    assert [grade["id"] for grade in grades] == ["a0", "a1", "a2"]
+    assert {grade["engine"] for grade in grades} == {f"llm:{MODEL}"}
+    assert [point["id"] for point in grades[0]["points"]] == [point["id"] for point in points]
+    assert grades[2]["points"][9]["evidence"][0]["quote"] in rows[2]["answer"]  # type: ignore[operator]
+    assert len(server.requests) == 3 * (2 if judge == "together" else 10)
+    assert not any("<|im_end|>" in m["content"] for r in server.requests for m in r["messages"])
 
 
 @pytest.mark.parametrize(
