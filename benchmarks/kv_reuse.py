@@ -1,8 +1,10 @@
 """How many tokens does a session prefill, ours beside an ordinary RAG chat? One vLLM server, one run; prints JSON.
 
-Both layouts play the same questions with the same answers. Ours: the trunk is only added to, the judge is a branch. The
-ordinary one: retrieved context and rubric in a system message rewritten every turn, and a grader with a prompt of its
-own. The model has random weights: it is asked for few tokens, and what it says does not matter here.
+Both layouts play the same session: each question is answered in two parts, with a follow-up in between. Ours: the trunk
+is only added to, the judge is a branch, the next card is read while the candidate thinks. The ordinary one: passages
+found for the last message and the rubric in a system message rewritten every turn, and a grader with a prompt of its
+own. The model has random weights: it is asked for few tokens, its verdicts are scripted, and what it says does not
+matter. A table goes to stderr.
 
     python benchmarks/kv_reuse.py [--size 100m] [--questions 10]
 """
@@ -12,8 +14,10 @@ import asyncio
 import json
 import os
 import platform
+import re
 import secrets
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,49 +25,92 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openai
+
 from interviewer.cards import Card
 from interviewer.desk import engine_for
+from interviewer.engines.discover import look_at
 from interviewer.engines.llm import LLMEngine
 from interviewer.engines.messages import alternating
 from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.openai import OpenAIModel
-from interviewer.errors import ModelError
 from interviewer.interview import open_interview
 from interviewer.library import Library, open_library
 from interviewer.progress import SessionSettings, progress
+from interviewer.retrieval.index import SearchIndex, index_for
 from interviewer.settings import Settings, data_folder
 from interviewer.store import open_store
+from interviewer.transcript import Turn
 
 TOKENS = 12
 """Tokens asked for a call: decoding is the same in both layouts."""
+PASSAGES = 4
+"""Passages that the ordinary chat retrieves for a message."""
+POINT_TOKENS = 60
+"""Tokens written about a point when the two ways to judge are timed."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the model."""
+
+    what: str
+    """ask, follow-up, remark, judge, or read ahead."""
+    messages: list[Message]
+    usage: Usage
 
 
 class Metered:
-    """The served model, cut short; it writes down what each call cost and how long it took."""
+    """A model that is cut short, with scripted verdicts; it writes down what each call cost.
 
-    def __init__(self, model: OpenAIModel) -> None:
-        self.name = model.name
-        self.calls: list[tuple[list[Message], Usage]] = []
-        self.seconds = 0.0
+    Without a model it replies at once: what a turn takes then is our own time.
+    """
+
+    def __init__(self, model: OpenAIModel | None) -> None:
+        self.name = model.name if model else "instant"
+        self.calls: list[Call] = []
         self._model = model
 
     async def stream(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
-        started = time.perf_counter()
+        direction = messages[-1].content.splitlines()[-1].split()
+        what = direction[1].lower() if direction[:1] == ["DIRECTION"] else "read ahead"
+        async for piece in self.read(what, messages, max_tokens):
+            yield piece
+
+    async def read(self, what: str, messages: Sequence[Message], max_tokens: int) -> AsyncIterator[str | Usage]:
+        """Have the server read a prompt, and say a little."""
+        if self._model is None:
+            yield "Well."
+            yield Usage()
+            return
         async for piece in self._model.stream(messages, max_tokens=min(max_tokens, TOKENS)):
             if isinstance(piece, Usage):
-                self.calls.append((list(messages), piece))
-            else:
-                yield piece
-        self.seconds += time.perf_counter() - started
+                self.calls.append(Call(what, list(messages), piece))
+            yield piece
 
     async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
-        """Read the prompt as the judge would, and leave the verdict to the offline judge."""
-        async for _ in self.stream(messages, max_tokens=TOKENS):
-            pass
-        raise ModelError("this benchmark asks for no verdict")
+        """Read the prompt as the judge would; the fourth point is missed in the first of two answers."""
+        usage = Usage()
+        async for piece in self.stream(messages, max_tokens=TOKENS):
+            usage = piece if isinstance(piece, Usage) else usage
+        direction = messages[-1].content.splitlines()[-1]
+        card, *points = map(int, re.findall(r"\d+", direction))
+        first = not any(f"FOLLOW-UP CARD {card} " in message.content for message in messages)
+        answer = messages[-1].content.split("</answer")[0].splitlines()[-1]
+        rows = [
+            {
+                "point": point,
+                "evidence": [answer[:60]],
+                "reason": "It says so.",
+                "verdict": "missed" if first and point == 4 else "covered",
+            }
+            for point in points
+        ]
+        return schema.model_validate({"points": rows}), usage
 
 
 @contextmanager
@@ -101,54 +148,103 @@ def served(size: str, home: Path) -> Iterator[str]:
             process.wait(60)
 
 
-async def ours(settings: Settings, library: Library, cards: Sequence[Card]) -> tuple[Metered, float, int]:
-    """Play the session as the product does; returns the meter, our own milliseconds a turn, and the turns."""
+def halves(card: Card) -> tuple[str, str]:
+    """Return a candidate's answer in two parts: half of the reference each."""
+    parts = re.split(r"(?<=[.?!]) ", card.reference.en)
+    half = (len(parts) + 1) // 2
+    return " ".join(parts[:half]), " ".join(parts[half:]) or "That is all I know of it."
+
+
+async def ours(
+    settings: Settings, library: Library, cards: Sequence[Card], *, instant: bool = False
+) -> tuple[Metered, list[float], list[Turn]]:
+    """Play the session as the product does; returns the meter, milliseconds a turn, and what was said."""
     async with open_store(settings.database) as store, engine_for(settings, library) as engine:
         assert isinstance(engine, LLMEngine)
-        meter = Metered(engine.model)  # type: ignore[arg-type]
+        meter = Metered(None if instant else engine.model)  # type: ignore[arg-type]
         engine.model = meter
         async with open_interview(library, store, engine, home=settings.home) as interview:
             wish = SessionSettings(questions=len(cards), cards=tuple(card.id for card in cards))
             session = await interview.open(wish)
             async for _ in interview.go_on(session):
                 pass
-            turns = 0
-            started, before = time.perf_counter(), meter.seconds
-            while not progress(await store.transcript(session)).closed:
-                current = progress(await store.transcript(session)).current
-                assert current is not None
-                card = library.cards[current.card_id]
-                async for _ in interview.answer(session, card.reference.en):
+            took = []
+            while not (where := progress(await store.transcript(session))).closed:
+                await interview.settled()  # the candidate thinks
+                assert where.current is not None
+                part = halves(library.cards[where.current.card_id])[len(where.current.answers)]
+                started = time.perf_counter()
+                async for _ in interview.answer(session, part):
                     pass
-                turns += 1
-            own = time.perf_counter() - started - (meter.seconds - before)
-    return meter, 1000 * own / turns, turns
+                took.append(1000 * (time.perf_counter() - started))
+            return meter, took, list((await store.transcript(session)).turns)
 
 
-async def ordinary(model: OpenAIModel, library: Library, cards: Sequence[Card]) -> Metered:
-    """Play the same questions as an ordinary RAG chat does."""
+async def ordinary(model: OpenAIModel, library: Library, search: SearchIndex, said: Sequence[Turn]) -> Metered:
+    """Play what was said again, as an ordinary RAG chat does."""
     meter = Metered(model)
     history: list[Message] = []
-    for number, card in enumerate(cards, start=1):
-        passages = "\n".join(p.text for p in library.passages_of(card, "en"))
+    card = None
+    for turn in said:
+        if turn.kind in ("opened", "planned", "closed"):
+            continue
+        if turn.kind == "question":
+            card = library.cards[turn.data["card"]]
+        assert card is not None
         rubric = "\n".join(f"- {point.text.en}" for point in card.points)
-        system = Message(
-            "system",
-            f"You are an interviewer. Question {number} of {len(cards)}.\nContext:\n{passages}\nRubric:\n{rubric}",
-        )
-        history.append(Message("user", "Ask the next question."))
-        await _read(meter, [system, *history])
-        history += [Message("assistant", card.question.en), Message("user", card.reference.en)]
-        grader = f"Question: {card.question.en}\nRubric:\n{rubric}\nContext:\n{passages}\nAnswer: {card.reference.en}"
-        await _read(meter, [Message("system", "You are a strict grader. Reply with JSON."), Message("user", grader)])
-        await _read(meter, [system, *history, Message("user", "Say what was good or wrong.")])
-        history += [Message("user", "Say what was good or wrong."), Message("assistant", "That covers most of it.")]
+        query = history[-1].content if turn.kind == "grade" else card.question.en
+        context = "\n\n".join(passage.text for passage, _ in search.search(query, limit=PASSAGES, lang="en"))
+        system = f"You are the interviewer of a mock interview.\nContext:\n{context}\n\nRubric:\n{rubric}"
+        match turn.kind:
+            case "answer":
+                history.append(Message("user", turn.text))
+            case "grade":
+                asked = f"Question: {card.question.en}\nRubric:\n{rubric}\nContext:\n{context}"
+                grader = f"{asked}\nAnswer: {turn_text(history)}"
+                messages = [Message("system", "You are a strict grader. Reply with JSON."), Message("user", grader)]
+                await _read(meter, "judge", messages)
+            case _:
+                what = {"question": "ask", "follow_up": "follow-up"}.get(turn.kind, "remark")
+                prompt = [Message("system", system), *history, Message("user", f"Now: {what}.")]
+                await _read(meter, what, prompt)
+                history.append(Message("assistant", turn.text))
     return meter
 
 
-async def _read(meter: Metered, messages: Sequence[Message]) -> None:
-    async for _ in meter.stream(alternating(list(messages)), max_tokens=TOKENS):
+def turn_text(history: Sequence[Message]) -> str:
+    """Return the candidate's last words."""
+    return next(message.content for message in reversed(history) if message.role == "user")
+
+
+async def _read(meter: Metered, what: str, messages: Sequence[Message]) -> None:
+    async for _ in meter.read(what, alternating(list(messages)), TOKENS):
         pass
+
+
+async def judging(base_url: str, name: str, prompt: Sequence[Message], points: int) -> dict[str, Any]:
+    """Time judging on one warm trunk, with so many points a call; as many tokens are written each way."""
+    client = openai.AsyncOpenAI(base_url=base_url, api_key="none", timeout=600)
+    messages: Any = [{"role": m.role, "content": m.content} for m in alternating(list(prompt))]
+
+    async def write(tokens: int) -> None:
+        await client.chat.completions.create(
+            model=name, messages=messages, max_tokens=tokens, extra_body={"ignore_eos": True, "min_tokens": tokens}
+        )
+
+    await write(1)
+    seconds: dict[int, list[float]] = {size: [] for size in (1, 2, 3, points)}
+    for _ in range(3):
+        for size, found in seconds.items():
+            started = time.perf_counter()
+            sizes = [min(size, points - first) for first in range(0, points, size)]
+            await asyncio.gather(*(write(POINT_TOKENS * n) for n in sizes))
+            found.append(time.perf_counter() - started)
+    await client.close()
+    return {
+        "points": points,
+        "tokens_a_point": POINT_TOKENS,
+        "seconds_by_points_a_call": {size: round(statistics.median(found), 2) for size, found in seconds.items()},
+    }
 
 
 def tokens(base_url: str, messages: Sequence[Message], name: str) -> list[int]:
@@ -180,8 +276,8 @@ def distinct(prompts: Sequence[list[int]]) -> int:
 
 def figures(meter: Metered, base_url: str) -> dict[str, Any]:
     """Return what a layout cost, in all and a call."""
-    prompts = [tokens(base_url, messages, meter.name) for messages, _ in meter.calls]
-    usages = [usage for _, usage in meter.calls]
+    prompts = [tokens(base_url, alternating(call.messages), meter.name) for call in meter.calls]
+    usages = [call.usage for call in meter.calls]
     prefilled = sum(usage.prefilled or 0 for usage in usages)
     return {
         "calls": len(usages),
@@ -192,50 +288,86 @@ def figures(meter: Metered, base_url: str) -> dict[str, Any]:
         "prefilled_over_distinct": round(prefilled / distinct(prompts), 3),
         "longest_prompt": max(usage.prompt for usage in usages),
         "turns": [
-            {"prompt": u.prompt, "cached": u.cached, "prefilled": u.prefilled, "ttft_ms": round(u.first_token_ms, 1)}
-            for u in usages
+            {
+                "what": call.what,
+                "prompt": call.usage.prompt,
+                "cached": call.usage.cached,
+                "prefilled": call.usage.prefilled,
+                "ttft_ms": round(call.usage.first_token_ms, 1),
+            }
+            for call in meter.calls
         ],
     }
 
 
-async def measure(size: str, questions: int) -> dict[str, Any]:
+def last(found: dict[str, Any], what: str) -> float:
+    """Return the first-token time of the last call of a kind, in milliseconds."""
+    return next(float(turn["ttft_ms"]) for turn in reversed(found["turns"]) if turn["what"] == what)
+
+
+async def measure(size: str, questions: int, points_a_call: int) -> dict[str, Any]:
     """Play both layouts on one server."""
     library = open_library(data_folder("knowledge"))
     cards = list(library.cards.values())[:: max(1, len(library.cards) // questions)][:questions]
     with tempfile.TemporaryDirectory() as folder, served(size, Path(folder)) as base_url:
-        settings = Settings(home=Path(folder) / "home", engine="llm", llm_base_url=base_url, llm_timeout=600)
+        settings = Settings(
+            home=Path(folder) / "home",
+            engine="llm",
+            llm_base_url=base_url,
+            llm_timeout=600,
+            llm_points_a_call=points_a_call,
+        )
+        search = index_for(settings, library)
         # A first call warms the server up; its salt is nobody else's.
-        name = (await _models(settings))[0]
+        name = (await look_at(base_url, key="", seconds=10)).models[0]
         model = OpenAIModel(base_url=base_url, name=name, api_key="", timeout=600, cache_salt=secrets.token_urlsafe(16))
         async for _ in model.stream([Message("user", "Hello. " * 500)], max_tokens=TOKENS):
             pass
-        meter, own_ms, turns = await ours(settings, library, cards)
+        meter, _, said = await ours(settings, library, cards)
         mine = figures(meter, base_url)
-        plain = figures(await ordinary(model, library, cards), base_url)
+        plain = figures(await ordinary(model, library, search, said), base_url)
+        branch = next(call.messages for call in reversed(meter.calls) if call.what == "judge")
+        ways = await judging(base_url, name, branch, points=5)
         await model.close()
-    last_ours = [turn["ttft_ms"] for turn in mine["turns"][-3:]]
-    last_plain = [turn["ttft_ms"] for turn in plain["turns"][-3:]]
+        _, own, _ = await ours(settings, library, cards, instant=True)
+    shown(mine, plain)
+    kinds = ("ask", "judge", "remark")
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "model": f"Qwen3 architecture, {size} parameters, random weights",
         "questions": questions,
+        "answers": len(own),
         "block_tokens": 32,
         "prefilled_over_distinct": mine["prefilled_over_distinct"],
-        "ttft_ratio_last_question": round(sum(last_plain) / sum(last_ours), 2),
+        "ttft_ratio_last_question": round(last(plain, "ask") / last(mine, "ask"), 2),
+        "ttft_ratio_last_question_read_ahead_counted": round(
+            last(plain, "ask") / (last(mine, "ask") + last(mine, "read ahead")), 2
+        ),
+        "ttft_ratio_last_turn": round(sum(last(plain, k) for k in kinds) / sum(last(mine, k) for k in kinds), 2),
         "prefilled_ratio": round(plain["prefilled_tokens"] / mine["prefilled_tokens"], 2),
         "session_tokens": mine["longest_prompt"],
-        "own_ms_per_turn": round(own_ms, 1),
-        "answers": turns,
+        "own_ms_per_turn": round(statistics.median(own), 1),
+        "points_a_call": points_a_call,
+        "judging": ways,
         "ours": mine,
         "ordinary": plain,
         "turns": mine["turns"],
     }
 
 
-async def _models(settings: Settings) -> tuple[str, ...]:
-    from interviewer.engines.discover import look_at
-
-    return (await look_at(settings.llm_base_url, key="", seconds=10)).models
+def shown(mine: dict[str, Any], plain: dict[str, Any]) -> None:
+    """Print a table: a line a call, ours beside the ordinary one."""
+    heads = ("call", "prompt", "cached", "prefilled", "first token ms", "ordinary: prefilled", "first token ms")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}", file=sys.stderr)
+    rows = iter(plain["turns"])
+    before = ""
+    for turn in mine["turns"]:
+        # What the ordinary chat does not do, or does in one call, has no line of its own.
+        alone = turn["what"] == "read ahead" or (turn["what"] == before == "judge")
+        other = {"prefilled": "", "ttft_ms": ""} if alone else next(rows)
+        before = turn["what"]
+        cells = [turn[name] for name in ("what", "prompt", "cached", "prefilled", "ttft_ms")]
+        print("|", " | ".join(map(str, [*cells, other["prefilled"], other["ttft_ms"]])), "|", file=sys.stderr)
 
 
 def main() -> None:
@@ -243,8 +375,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=("5m", "100m", "350m"), default="100m")
     parser.add_argument("--questions", type=int, default=10)
+    parser.add_argument("--points-a-call", type=int, default=Settings().llm_points_a_call)
     wanted = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(wanted.size, wanted.questions)), indent=2))
+    print(json.dumps(asyncio.run(measure(wanted.size, wanted.questions, wanted.points_a_call)), indent=2))
 
 
 if __name__ == "__main__":

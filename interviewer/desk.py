@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from interviewer.cards import Bilingual
+from interviewer.drafts import keep
 from interviewer.engines.base import Engine
 from interviewer.engines.model import ChatModel
 from interviewer.engines.offline import OfflineEngine
@@ -15,6 +17,14 @@ from interviewer.progress import SessionSettings
 from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 from interviewer.store import open_store
+
+NONE_FITS = Bilingual(
+    en="no card is on “{about}” itself; the nearest ones are asked", zh="没有哪张卡片正好讲“{about}”，先问最接近的"
+)
+DRAFTED = Bilingual(
+    en="the first question was drafted by the model from your notes and nobody has reviewed it; it is kept in {file}",
+    zh="第一题由模型根据你的笔记草拟，还没有人审阅过；保存在 {file}",
+)
 
 
 @asynccontextmanager
@@ -27,7 +37,7 @@ async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engi
             return
         from interviewer.engines.llm import LLMEngine
 
-        yield LLMEngine(model, library, offline, judge=settings.llm_judge)
+        yield LLMEngine(model, library, offline, points_a_call=settings.llm_points_a_call)
 
 
 @asynccontextmanager
@@ -78,8 +88,8 @@ def _salt(settings: Settings) -> str:
         raise unwritable(settings.home, error) from error
 
 
-def with_about(wish: SessionSettings, settings: Settings, library: Library) -> SessionSettings:
-    """Find the cards for the candidate's own words.
+async def with_about(wish: SessionSettings, settings: Settings, interview: Interview) -> SessionSettings:
+    """Find the cards for the candidate's own words; where none fits, have one drafted, or say so.
 
     Raises:
         NothingFound: the notes hold nothing on them.
@@ -89,8 +99,18 @@ def with_about(wish: SessionSettings, settings: Settings, library: Library) -> S
     from interviewer.retrieval.about import cards_about  # Chroma takes half a second to import
     from interviewer.retrieval.index import index_for
 
+    library = interview.library
     found = cards_about(index_for(settings, library), library, wish.about, limit=max(wish.questions, 5))
-    return replace(wish, cards=found, questions=min(wish.questions, len(found)))
+    if found.fits:
+        return replace(wish, cards=found.cards, questions=min(wish.questions, len(found.cards)))
+    drafted = await interview.engine.draft(wish.about, found.passages, lang=wish.lang)
+    if drafted is None:
+        note = NONE_FITS.get(wish.lang).format(about=wish.about)
+        return replace(wish, cards=found.cards, questions=min(wish.questions, len(found.cards)), note=note)
+    library.add(keep(drafted, settings.drafts))
+    cards = (drafted.id, *found.cards)
+    note = DRAFTED.get(wish.lang).format(file=settings.drafts / f"{drafted.id}.yaml")
+    return replace(wish, cards=cards, questions=min(wish.questions, len(cards)), note=note)
 
 
 @asynccontextmanager
@@ -100,7 +120,7 @@ async def interview_desk(settings: Settings) -> AsyncIterator[Interview]:
     Raises:
         InterviewerError: one of them can't be opened.
     """
-    library = open_library(settings.knowledge)
+    library = open_library(settings.knowledge, drafts=settings.drafts)
     async with (
         open_store(settings.database) as store,
         engine_for(settings, library) as engine,

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from interviewer.cards import BadCards, Bilingual, Card, CardFile, Point, Problem, read_cards
+from interviewer.drafts import read_drafts
 from interviewer.errors import KnowledgeError
 from interviewer.language import LANGS, Glossary, Lang, glossary, language_of
 
@@ -29,6 +30,8 @@ class Passage:
     lines: tuple[int, int]
     """First and last line, from 1."""
     text: str
+    note: str
+    """Name of the note."""
 
     @property
     def cite(self) -> str:
@@ -87,6 +90,7 @@ class Note:
             heading=" > ".join(headings),
             lines=(first, last),
             text="\n".join(text for _, text in rows),
+            note=self.name,
         )
 
 
@@ -149,8 +153,12 @@ class Library:
         return glossary(self.folder)
 
     def cited(self, card: Card, point: Point, lang: Lang) -> Citation | None:
-        """Return the line a point rests on; None when no line of the note holds its quote."""
-        note = self._note(point.source.note or card.topic, lang)
+        """Return the line a point rests on; None when no line of the note holds its quote.
+
+        Of a note that there is in one language only, the line in that one.
+        """
+        name = point.source.note or card.topic
+        note = self._note(name, lang) or self._note(name, "zh" if lang == "en" else "en")
         if note is None:
             return None
         quote = point.source.get(lang)
@@ -172,6 +180,11 @@ class Library:
             if passage:
                 found.setdefault(passage.id, passage)
         return tuple(found.values())
+
+    def add(self, file: CardFile) -> None:
+        """Take in the cards of one more file, drafted while the library is open."""
+        self.cards.update({card.id: card for card in file.topic.cards})
+        self.titles[file.topic.topic] = file.topic.title
 
     def _note(self, name: str, lang: Lang) -> Note | None:
         return next((note for note in self.notes if note.name == name and note.lang == lang), None)
@@ -224,8 +237,8 @@ def read_library(folder: Path) -> Library:
     return Library(folder=folder, notes=notes, card_files=tuple(files), problems=tuple(problems))
 
 
-def open_library(folder: Path) -> Library:
-    """Read a knowledge folder that must be without problems and hold cards.
+def open_library(folder: Path, *, drafts: Path | None = None) -> Library:
+    """Read a knowledge folder that must be without problems and hold cards; drafted cards are taken in too.
 
     Raises:
         KnowledgeError: as `read_library`, or no cards.
@@ -236,4 +249,6 @@ def open_library(folder: Path) -> Library:
         raise BadCards(list(library.problems))
     if not library.cards:
         raise KnowledgeError(f"{folder / 'cards'} holds no cards; `interviewer cards check` says what is missing")
+    for file in read_drafts(drafts) if drafts else ():
+        library.add(file)
     return library

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interviewer.cards import Card
+from interviewer.drafts import TOPIC as DRAFTED
 from interviewer.errors import NothingFound
 from interviewer.library import Library
 
@@ -71,7 +72,9 @@ def candidates(library: Library, wish: Wish) -> list[Card]:
     fitting = [
         card
         for card in library.cards.values()
-        if (not wish.topics or card.topic in wish.topics) and wish.difficulty in (None, card.difficulty)
+        # A drafted card is asked when somebody asks for it: nobody has reviewed it.
+        if (card.topic in wish.topics if wish.topics else card.topic != DRAFTED)
+        and wish.difficulty in (None, card.difficulty)
     ]
     if not fitting:
         raise NothingFound(f"no card of difficulty {wish.difficulty} in {', '.join(wish.topics) or 'any topic'}")

@@ -28,12 +28,15 @@ class SessionSettings:
     seed: int = 0
     cards: tuple[str, ...] = ()
     """Card ids in order of relevance when `about` was given; else empty."""
+    note: str = ""
+    """What the candidate should know of how these cards were found."""
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON data."""
         return {
             "lang": self.lang, "topics": list(self.topics), "about": self.about, "difficulty": self.difficulty,
             "questions": self.questions, "seed": self.seed, "cards": list(self.cards),
+            **({"note": self.note} if self.note else {}),
         }  # fmt: skip
 
     @classmethod

@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = SecretStr("")
     llm_timeout: float = Field(default=60.0, gt=0)
     """Seconds that one call of the model may take."""
-    llm_judge: Literal["together", "each"] = "together"
-    """One call for all points of an answer, or one a point on the shared prefix."""
+    llm_points_a_call: int = Field(default=8, ge=1, le=8)
+    """Points that one call judges; with fewer than a card has, the calls run side by side on the shared prefix."""
     llm_cache_salt: str = Field(default="", max_length=128, pattern=r"^[^@/\\\x00]*$")
     """Tenant whose KV cache is shared; made at random for this home when empty."""
     vllm_python: Path = PACKAGE.parent / ".venv-vllm" / "bin" / "python"
@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """SQLite file with sessions and checkpoints."""
         return self.home / "sessions.sqlite"
+
+    @property
+    def drafts(self) -> Path:
+        """Folder of the cards that a model drafted."""
+        return self.home / "drafts"
 
     @property
     def index_root(self) -> Path:

@@ -1,5 +1,6 @@
 """Prompts are files: what each needs is what its caller gives, and a changed prompt is seen."""
 
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,21 @@ import pytest
 from jinja2 import UndefinedError
 
 from interviewer.cards import Card
+from interviewer.desk import interview_desk
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
+from interviewer.engines.llm import LLMEngine
+from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.offline import OfflineEngine
 from interviewer.grading.grade import Grade, PointGrade
 from interviewer.language import HAN, LANGS, Lang
 from interviewer.library import Library
+from interviewer.progress import SessionSettings
 from interviewer.prompts import plain, render
 from interviewer.retrieval.embedder import Embedder
-from interviewer.settings import data_folder
+from interviewer.settings import Settings, data_folder
 from interviewer.transcript import Transcript
+from tests.faults.fake import good
+from tests.playing import drain
 
 
 def cues(card: Card) -> dict[str, Cue]:
@@ -76,3 +83,52 @@ def test_plain_text_stays_text_in_markdown(text: str) -> None:
 def test_prompts_are_plain_files() -> None:
     for path in Path(data_folder("prompts")).rglob("*.md"):
         assert path.read_text("utf-8").strip()
+
+
+class Sensible:
+    """A model that replies as a good one would, and remembers what it was sent."""
+
+    name = "sensible"
+
+    def __init__(self) -> None:
+        self.sent: list[list[Message]] = []
+
+    def _reply(self, messages: Sequence[Message]) -> str:
+        self.sent.append(list(messages))
+        return good([{"role": message.role, "content": message.content} for message in messages])
+
+    async def stream(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
+        yield self._reply(messages)
+        yield Usage()
+
+    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+        return schema.model_validate_json(self._reply(messages)), Usage()
+
+
+@pytest.mark.parametrize("lang", LANGS)
+async def test_what_is_sent_to_a_model(settings: Settings, snapshot: Any, lang: Lang) -> None:
+    model = Sensible()
+    async with interview_desk(settings) as interview:
+        assert isinstance(interview.engine, OfflineEngine)
+        interview.engine = LLMEngine(model, interview.library, interview.engine, points_a_call=8)
+        session = await interview.open(
+            SessionSettings(lang=lang, questions=2, cards=("peft-lora-update", "rope-decay"))
+        )
+        await drain(interview.go_on(session))
+        await interview.settled()
+        await drain(interview.answer(session, {"en": "BA is added to W0.", "zh": "把 BA 加到 W0 上。"}[lang]))
+    judged = next(messages for messages in model.sent if "DIRECTION JUDGE" in messages[-1].content)
+    assert [f"{message.role}: {message.content}" for message in model.sent[-1]] == snapshot(name="trunk")
+    assert judged[-1].content == snapshot(name="judge")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_other_prompts_of_the_model(snapshot: Any, lang: Lang) -> None:
+    passages = [{"number": 1, "text": "A passage."}]
+    said = {
+        "follow up": render("llm/follow_up", lang=lang, number=2, point=3),
+        "judge again": render("llm/judge_again", lang=lang, problem="no JSON", number=2, points=[1, 2]),
+        "draft": render("llm/draft", lang=lang),
+        "draft from": render("llm/draft_from", lang=lang, passages=passages, about="rank"),
+    }
+    assert said == snapshot

@@ -123,7 +123,7 @@ NOT_IN_THE_NOTES = (
 def test_own_words_find_cards_or_an_honest_no(library: Library, minilm: Embedder, tmp_path: Path) -> None:
     index = open_index(library, minilm, root=tmp_path)
     for words in IN_THE_NOTES:
-        assert cards_about(index, library, words, limit=3), words
+        assert cards_about(index, library, words, limit=3).fits, words
     for words in NOT_IN_THE_NOTES:
         with pytest.raises(NothingFound, match="notes hold nothing"):
             cards_about(index, library, words, limit=3)
@@ -142,7 +142,7 @@ def test_own_words_find_cards_or_an_honest_no(library: Library, minilm: Embedder
 def test_own_words_find_the_card_on_them(
     library: Library, minilm: Embedder, tmp_path: Path, words: str, card: str
 ) -> None:
-    assert card in cards_about(open_index(library, minilm, root=tmp_path), library, words, limit=3)
+    assert card in cards_about(open_index(library, minilm, root=tmp_path), library, words, limit=3).cards
 
 
 def test_two_processes_build_one_index(run: Run, own_home: Path) -> None:

@@ -102,7 +102,7 @@ async def _judge(settings: Settings, words: Glossary) -> AsyncIterator[Judge]:
         else:
             from interviewer.engines.llm import LLMEngine
 
-            yield LLMEngine(model, open_library(settings.knowledge), offline, judge=settings.llm_judge)
+            yield LLMEngine(model, open_library(settings.knowledge), offline, points_a_call=settings.llm_points_a_call)
 
 
 async def _grades(lines: list[str], judge: Judge, words: Glossary) -> AsyncIterator[dict[str, Any]]:

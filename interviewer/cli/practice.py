@@ -43,8 +43,11 @@ class Terminal:
                 transcript = await interview.store.transcript(resume)
                 session_id, lang = resume, progress(transcript).settings.lang
             else:
-                session_id = await interview.open(with_about(wish, self._settings, interview.library))
+                wish = await with_about(wish, self._settings, interview)
+                session_id = await interview.open(wish)
                 lang = wish.lang
+                if wish.note:
+                    self._say(wish.note)
             self._lang = lang
             self._say(f"session {session_id} · engine: {interview.engine.name} · {HELP[lang]}")
             if resume:

@@ -1,12 +1,13 @@
 """What the interview needs from an engine, and nothing more."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from interviewer.cards import Card, Point
 from interviewer.grading.grade import Grade, Judge
 from interviewer.language import Lang
+from interviewer.library import Passage
 from interviewer.planner import Why
 from interviewer.transcript import Transcript
 
@@ -57,6 +58,10 @@ class Engine(Judge, Protocol):
 
     def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
         """Return what is kept with the choice of a card, so that it can be read before its turn comes."""
+        ...
+
+    async def draft(self, about: str, passages: Sequence[Passage], *, lang: Lang) -> Card | None:
+        """Draft a card on the candidate's words from passages of the notes; None where that can't be had."""
         ...
 
     async def read_ahead(self, *, transcript: Transcript, lang: Lang) -> None:

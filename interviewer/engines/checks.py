@@ -15,7 +15,7 @@ MARKUP = re.compile(r"<\|?[a-z_/]|DIRECTION|```|[{}]|^\s*(?:[-*#]|\d+\.)\s", re.
 def question_problem(text: str, *, card: Card, lang: Lang) -> str | None:
     """Return what is wrong with a question that a model phrased; None when it may be asked."""
     own = card.question.get(lang)
-    if problem := _shape(text, lang=lang, longest=2 * len(own) + 80):
+    if problem := shape_problem(text, lang=lang, longest=2 * len(own) + 80):
         return problem
     if not 1 <= len(QUESTION_MARK.findall(text)) <= max(1, len(QUESTION_MARK.findall(own))):
         return "it is not one question"
@@ -26,7 +26,7 @@ def question_problem(text: str, *, card: Card, lang: Lang) -> str | None:
 
 def follow_up_problem(text: str, *, card: Card, open_points: Sequence[Point], lang: Lang) -> str | None:
     """Return what is wrong with a follow-up; None when it may be asked."""
-    if problem := _shape(text, lang=lang, longest=300):
+    if problem := shape_problem(text, lang=lang, longest=300):
         return problem
     if len(QUESTION_MARK.findall(text)) != 1:
         return "it is not one question"
@@ -35,7 +35,7 @@ def follow_up_problem(text: str, *, card: Card, open_points: Sequence[Point], la
 
 def remark_problem(text: str, *, card: Card, open_points: Sequence[Point], lang: Lang) -> str | None:
     """Return what is wrong with a remark on an answer; None when it may be said."""
-    if problem := _shape(text, lang=lang, longest=500):
+    if problem := shape_problem(text, lang=lang, longest=500):
         return problem
     if QUESTION_MARK.search(text):
         return "it asks something"
@@ -44,7 +44,8 @@ def remark_problem(text: str, *, card: Card, open_points: Sequence[Point], lang:
     return _leak(text, card=card, points=open_points)
 
 
-def _shape(text: str, *, lang: Lang, longest: int) -> str | None:
+def shape_problem(text: str, *, lang: Lang, longest: int) -> str | None:
+    """Return what is wrong with the form of a text: empty, too long, marked up, in the other language."""
     if not text.strip():
         return "it is empty"
     if len(text) > longest:

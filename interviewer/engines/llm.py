@@ -5,7 +5,6 @@ same KV blocks.
 """
 
 import asyncio
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
@@ -17,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from interviewer.cards import Bilingual, Card
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp, Kept
 from interviewer.engines.checks import follow_up_problem, question_problem, remark_problem
+from interviewer.engines.drafting import draft_card
 from interviewer.engines.messages import alternating, fenced, shown, tame, trunk
 from interviewer.engines.model import ChatModel, Message, Usage
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import BadModelOutput, ModelError
 from interviewer.grading.grade import Grade, Judgement, JudgingTask, PointGrade
 from interviewer.language import Lang, Span
-from interviewer.library import Library
+from interviewer.library import Library, Passage
 from interviewer.progress import progress
 from interviewer.prompts import render
 from interviewer.transcript import Transcript
@@ -31,9 +31,11 @@ from interviewer.transcript import Transcript
 SPEECH_TOKENS = 200
 POINT_TOKENS = 260
 """Tokens that the judgement of one point may take."""
-PASSAGE_CHARACTERS = {"en": 420, "zh": 180}
+PASSAGE_CHARACTERS = {"en": 300, "zh": 130}
 """Of the passages of a card in the prompt: ten questions must stay under 8,000 tokens."""
-POINTS_A_CALL = 8
+MAX_POINTS = 8
+"""Points that one call may judge."""
+CITED = re.compile(r" ?\[[a-z]+\d{4}[a-z0-9]*\]")
 SENTENCE = re.compile(r".+?(?:[.!?。！？]\s*|$)", re.S)
 FELL_BACK = Bilingual(
     en="the model could not judge this ({why}); judged offline", zh="模型没能评这一题（{why}），改由离线评分"
@@ -58,20 +60,18 @@ class JudgeReply(BaseModel):
     """The judgement of an answer; one schema for all cards, so that its grammar is compiled once."""
 
     model_config = ConfigDict(extra="forbid")
-    points: list[PointReply] = Field(min_length=1, max_length=POINTS_A_CALL)
+    points: list[PointReply] = Field(min_length=1, max_length=MAX_POINTS)
 
 
 class LLMEngine:
     """Speaks and judges with a served model."""
 
-    def __init__(
-        self, model: ChatModel, library: Library, offline: OfflineEngine, *, judge: Literal["together", "each"]
-    ) -> None:
+    def __init__(self, model: ChatModel, library: Library, offline: OfflineEngine, *, points_a_call: int) -> None:
         self.name = f"llm:{model.name}"
         self.model = model
         self._library = library
         self._offline = offline
-        self._points_a_call = POINTS_A_CALL if judge == "together" else 1
+        self._points_a_call = min(points_a_call, MAX_POINTS)
         self._ahead: dict[str, Usage] = {}
         """What reading ahead cost, by session, until the next turn counts it; nobody waited for its first token."""
 
@@ -116,6 +116,12 @@ class LLMEngine:
         yield Kept(kept | {"reply": reply})
         for sentence in SENTENCE.findall(said):
             yield sentence
+
+    async def draft(self, about: str, passages: Sequence[Passage], *, lang: Lang) -> Card | None:
+        """Draft a card from passages; None when the model invents something or can't be asked."""
+        with suppress(ModelError):
+            return await draft_card(self.model, passages, about, lang=lang, glossary=self._library.glossary)
+        return None
 
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer; after two bad replies or with the server gone, the offline judge does, and says so."""
@@ -219,7 +225,8 @@ class LLMEngine:
             cited = self._library.cited(card, point, lang)
             passage = self._library.passage_at(cited.file, cited.line) if cited else None
             if cited and passage:
-                found[passage.cite, cited.text] = None
+                first, last = passage.lines
+                found[f"{passage.note}:{first}-{last}", CITED.sub("", cited.text)] = None
         return list(found)
 
     def _problem(self, cue: Cue, reply: str, lang: Lang) -> str | None:
@@ -272,7 +279,7 @@ def _alone(task: JudgingTask) -> list[Message]:
         wrong_claims=[tame(wrong.text) for wrong in task.wrong_claims],
         passages=[],
     )
-    answer = fenced(task.answer, mark=hashlib.sha256(task.answer.encode()).hexdigest())
+    answer = fenced(task.answer, number=1)
     return [Message("system", render("llm/system", lang=task.lang)), Message("user", card), Message("user", answer)]
 
 

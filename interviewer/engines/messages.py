@@ -21,7 +21,8 @@ from interviewer.prompts import render
 from interviewer.transcript import Transcript
 
 SPECIAL = re.compile(
-    r"<\|[^<>|\n]{0,60}\|>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start_of_turn|end_of_turn|think|tool_call|answer)\b", re.I
+    r"<\|[^<>|\n]{0,60}\|>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start_of_turn|end_of_turn|think|tool_call|answer|passage)\b",
+    re.I,
 )
 """Special tokens of the templates in use, and the marks of our own that candidate text must not carry."""
 
@@ -33,9 +34,9 @@ def tame(text: str) -> str:
     return text
 
 
-def fenced(answer: str, *, mark: str) -> str:
-    """Return an answer in a fence that it cannot close: whoever wrote it did not know the mark."""
-    return f"<answer {mark[:8]}>\n{tame(answer)}\n</answer {mark[:8]}>"
+def fenced(answer: str, *, number: int) -> str:
+    """Return an answer in a fence that it cannot close: what could close it is broken up."""
+    return f"<answer {number}>\n{tame(answer)}\n</answer {number}>"
 
 
 def shown(transcript: Transcript) -> tuple[str, ...]:
@@ -55,7 +56,7 @@ def trunk(transcript: Transcript, *, topics: tuple[str, ...], lang: Lang) -> lis
         if direction := turn.data.get("direction"):
             found.append(Message("user", direction))
         if turn.kind == "answer":
-            found.append(Message("user", fenced(turn.text, mark=turn.parent)))
+            found.append(Message("user", fenced(turn.text, number=turn.number)))
         elif turn.kind == "move":
             found.append(Message("user", f"[{turn.data['move']}]"))
         elif turn.role == "interviewer" and turn.text:

@@ -1,6 +1,6 @@
 """The offline engine: speaks from the cards and the templates of prompts/offline; it is no model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, assert_never, get_args
 
 from interviewer.cards import Card
@@ -9,6 +9,7 @@ from interviewer.grading.grade import Judgement, JudgingTask, Verdict
 from interviewer.grading.offline import OfflineJudge
 from interviewer.language import Glossary, Lang
 from interviewer.leaks import given_away
+from interviewer.library import Passage
 from interviewer.prompts import render
 from interviewer.retrieval.embedder import Embedder
 from interviewer.transcript import Transcript
@@ -29,6 +30,10 @@ class OfflineEngine:
     def brief(self, card: Card, *, transcript: Transcript, lang: Lang) -> dict[str, Any]:
         """Return nothing: the card is at hand when its turn comes."""
         return {}
+
+    async def draft(self, about: str, passages: Sequence[Passage], *, lang: Lang) -> Card | None:
+        """Return nothing: without a model no card can be written."""
+        return None
 
     async def read_ahead(self, *, transcript: Transcript, lang: Lang) -> None:
         """Do nothing: there is no cache to fill."""

@@ -21,10 +21,10 @@ ORDERS = re.compile(
     r"ignore (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier|other)|disregard .{0,30}(?:instruction|rubric|rule)"
     r"|(?:give|award|assign|grant) (?:me |this (?:answer )?|it )?(?:a |an |the )?(?:full|perfect|maximum|top|highest|100|10/10)"
     r"|mark (?:all|every|each|this|the)\b.{0,40}(?:covered|correct|passed|complete)|(?:score|grade|rate) (?:this|me|my|it)\b.{0,30}(?:full|perfect|100|10|1\.0|highest|covered)"
-    r"|you are (?:now )?(?:a|an|the) (?:grader|judge|examiner|assistant)|system ?(?:prompt|message|:)|as the (?:grader|judge|examiner)|<\|?(?:im_start|im_end|system)"
+    r"|you are (?:now )?(?:a|an|the) (?:grader|judge|examiner|assistant)|system ?:|as the (?:grader|judge|examiner)|<\|?(?:im_start|im_end|system)"
     r"|(?:all|every|each) (?:rubric )?points? (?:is|are|as|was|were) (?:fully )?(?:covered|met|satisfied)"
     r"|忽略(?:之前|以上|上面|前面|所有)|无视(?:之前|以上|上面|前面|所有)|(?:请|直接|务必|必须)?(?:给|打|判)(?:我|出|个|为|这个回答)*(?:满分|高分|最高分|100 ?分|10 ?分)"
-    r"|(?:所有|全部|每个|各个)(?:的)?(?:得分点|要点|评分点|点)(?:都|均|全)?(?:已经|已|标记为|标为|判为|算)*(?:覆盖|命中|正确|得分|满足)|系统(?:提示|消息|指令)|你(?:现在)?是(?:一个)?(?:评分|判卷|阅卷)"
+    r"|(?:所有|全部|每个|各个)(?:的)?(?:得分点|要点|评分点|点)(?:都|均|全)?(?:已经|已|标记为|标为|判为|算)*(?:覆盖|命中|正确|得分|满足)|系统(?:提示|消息|指令)?[：:]|你(?:现在)?是(?:一个)?(?:评分|判卷|阅卷)"
 )
 Gate = Literal["empty", "no words", "don't know", "echo", "gibberish", "orders", "too long", "other language"]
 UNGRADED: frozenset[Gate] = frozenset({"too long", "other language"})

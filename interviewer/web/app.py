@@ -117,7 +117,7 @@ class Page:
             seed=secrets.randbits(32),
         )
         with _told():
-            session_id = await self._interview.open(with_about(wish, self._settings, self._interview.library))
+            session_id = await self._interview.open(await with_about(wish, self._settings, self._interview))
             async for views in self._played(session_id, self._interview.go_on(session_id)):
                 yield *views, session_id
 
@@ -178,6 +178,8 @@ class Page:
         lang = progress(transcript).settings.lang
         engine = f"{WORDS['engine'].get(lang)}: {transcript.turns[0].data['engine']}"
         messages = [_bot(f"*{engine} · {WORDS['practice_only'].get(lang)}*")]
+        if note := progress(transcript).settings.note:
+            messages.append(_bot(f"*{plain(note)}*"))
         for turn in transcript.turns:
             if turn.kind == "answer":
                 messages.append(_user(turn.text))

@@ -99,9 +99,9 @@ async def test_reading_ahead_without_a_server_is_no_fault(served: Settings, serv
         assert progress(await interview.store.transcript(session)).planned is not None
 
 
-@pytest.mark.parametrize("judge", ["together", "each"])
+@pytest.mark.parametrize(("size", "calls"), [(1, 10), (3, 4), (8, 2)])
 async def test_answers_of_a_file_are_judged_by_the_model(
-    served: Settings, server: FakeServer, tmp_path: Path, judge: str
+    served: Settings, server: FakeServer, tmp_path: Path, size: int, calls: int
 ) -> None:
     points = [{"id": f"p{n}", "text": f"Claim number {n}."} for n in range(1, 11)]
     rows = [
@@ -115,14 +115,14 @@ async def test_answers_of_a_file_are_judged_by_the_model(
     ]
     file, output = tmp_path / "answers.jsonl", tmp_path / "grades.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    settings = served.model_copy(update={"llm_judge": judge})
+    settings = served.model_copy(update={"llm_points_a_call": size})
     assert await grade_file(file, output=output, settings=settings) == 0
     grades = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
     assert [grade["id"] for grade in grades] == ["a0", "a1", "a2"]
     assert {grade["engine"] for grade in grades} == {f"llm:{MODEL}"}
     assert [point["id"] for point in grades[0]["points"]] == [point["id"] for point in points]
     assert grades[2]["points"][9]["evidence"][0]["quote"] in rows[2]["answer"]  # type: ignore[operator]
-    assert len(server.requests) == 3 * (2 if judge == "together" else 10)
+    assert len(server.requests) == 3 * calls
     assert not any("<|im_end|>" in m["content"] for r in server.requests for m in r["messages"])
 
 
