@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from interviewer.errors import KnowledgeError
 from interviewer.language import Lang
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+LEAST_POINTS = 4
 Keys = tuple[Annotated[tuple[Words, ...], Field(min_length=1)], ...]
 
 
@@ -38,6 +39,28 @@ class Source(Bilingual):
     """Name of the note; the card's topic when absent."""
 
 
+class Value(_Read):
+    """The number that a point of a computed card stands for."""
+
+    step: Words
+    """Which result of the formula."""
+    unit: str = ""
+    """Unit asked for: a number without one is read in it."""
+    tolerance: float = Field(default=0.03, gt=0, lt=0.5)
+    """Relative."""
+    expected: float | None = None
+    """In base units; set when the card is drawn."""
+
+
+class Computed(_Read):
+    """How the numbers of a card come about."""
+
+    formula: str
+    """Name of a function of interviewer.computed.formulas."""
+    draw: dict[str, Annotated[list[float | int], Field(min_length=1)]]
+    """Numbers to choose from, for each argument of the formula."""
+
+
 class Point(_Read):
     """One atomic, checkable claim."""
 
@@ -47,6 +70,8 @@ class Point(_Read):
     source: Source
     keys: Keys = ()
     """Groups of wordings; an answer that makes the point says one of each group."""
+    value: Value | None = None
+    """Of a computed card: what code compares the answer's numbers with."""
     follow_up: Bilingual
 
 
@@ -71,10 +96,20 @@ class Card(_Read):
     """Topics that one should know first."""
     subject: Bilingual
     question: Bilingual
-    points: list[Point] = Field(min_length=4, max_length=8)
+    points: list[Point] = Field(min_length=2, max_length=8)
     hints: list[Bilingual] = Field(min_length=1, max_length=4)
     misconceptions: list[Misconception] = []
     reference: Bilingual
+    computed: Computed | None = None
+    """Its texts name numbers in braces, such as {layers} or {total:GiB}; the last point is the result."""
+
+    @model_validator(mode="after")
+    def _points_fit(self) -> "Card":
+        if self.computed is None and len(self.points) < LEAST_POINTS:
+            raise ValueError(f"a card has at least {LEAST_POINTS} points")
+        if any((point.value is None) != (self.computed is None) for point in self.points):
+            raise ValueError("the points of a computed card, and of no other, each have a value")
+        return self
 
     def point(self, point_id: str) -> Point:
         """Return a point by its id."""

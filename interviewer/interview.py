@@ -27,6 +27,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from interviewer.cards import Card
+from interviewer.computed.draw import template
 from interviewer.engines.base import Ask, Cue, Engine, Feedback, FollowUp, Kept
 from interviewer.errors import AnswerRefused, SessionError, SessionMovedOn, unwritable
 from interviewer.grading.gates import CONTROL, MAX_CHARACTERS
@@ -353,7 +354,7 @@ class Interview:
                 card = self.library.cards.get(asked.card_id)
                 result = asked.grade(card) if card else None
                 if card and result and result.score is not None:
-                    scores.setdefault(card.id, result.score)
+                    scores.setdefault(template(card.id), result.score)
         return scores
 
 

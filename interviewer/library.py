@@ -4,10 +4,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from interviewer.cards import BadCards, Bilingual, Card, CardFile, Point, Problem, read_cards
+from interviewer.computed.draw import SEEDS, draw
 from interviewer.drafts import read_drafts
 from interviewer.errors import KnowledgeError
 from interviewer.language import LANGS, Glossary, Lang, glossary, language_of
@@ -109,6 +110,37 @@ class Citation:
         return f"{self.file}:{self.line}"
 
 
+class Cards(dict[str, Card]):
+    """Cards by id; `kv-size@7` is the computed card `kv-size`, drawn with seed 7."""
+
+    def __missing__(self, name: str) -> Card:
+        """Draw a computed card, and remember it."""
+        origin, drawn, seed = name.partition("@")
+        if not drawn or not seed.isdigit() or origin not in self:
+            raise KeyError(name)
+        return self._drawn(origin, int(seed))
+
+    def get(self, name: str, default: Card | None = None) -> Card | None:  # type: ignore[override]
+        """Return a card, drawn where it must be, or the default."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    @lru_cache(maxsize=512)  # noqa: B019 - a library lives as long as the process
+    def _drawn(self, origin: str, seed: int) -> Card:
+        card = dict.__getitem__(self, origin)
+        return draw(card, seed) if card.computed else card
+
+    def ready(self, card: Card, seed: int) -> Card:
+        """Return a card as it can be asked: a computed one with its numbers."""
+        return self._drawn(card.id, seed % SEEDS) if card.computed and card.id in self else card
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        """Identity: for the cache of drawn cards."""
+        return id(self)
+
+
 @dataclass(frozen=True)
 class Library:
     """Notes and cards of a folder: what can be asked."""
@@ -120,9 +152,14 @@ class Library:
     """What is wrong in files that could not be read."""
 
     @cached_property
-    def cards(self) -> dict[str, Card]:
+    def cards(self) -> Cards:
         """Cards by id."""
-        return {card.id: card for file in self.card_files for card in file.topic.cards}
+        return Cards({card.id: card for file in self.card_files for card in file.topic.cards})
+
+    @cached_property
+    def examples(self) -> tuple[Card, ...]:
+        """All cards as they may be asked: computed ones with the numbers of one draw."""
+        return tuple(self.cards.ready(card, 0) for card in self.cards.values())
 
     @cached_property
     def titles(self) -> dict[str, Bilingual]:
@@ -138,7 +175,7 @@ class Library:
     def points_on(self) -> dict[str, tuple[Point, ...]]:
         """Points by the id of the passage that they rest on."""
         found: dict[str, list[Point]] = {}
-        for card in self.cards.values():
+        for card in self.examples:
             for point in card.points:
                 for lang in LANGS:
                     citation = self.cited(card, point, lang)

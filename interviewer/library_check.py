@@ -5,12 +5,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from interviewer.cards import Card, Misconception, Point, Problem
+from interviewer.computed.check import check_numbers
+from interviewer.computed.draw import draw
+from interviewer.grading.grade import task_of
 from interviewer.language import HAN, LANGS, Lang, normalise, says_any
 from interviewer.leaks import given_away
 from interviewer.library import HEADING, Library
 
 CITED = re.compile(r"\[([a-z]+\d{4}[a-z0-9]*)\]")
 Where = tuple[int | str, ...]
+DRAWS = 12
+"""Drafts of a computed card that are checked."""
 
 
 def check(library: Library) -> list[Problem]:
@@ -18,7 +23,7 @@ def check(library: Library) -> list[Problem]:
     problems = [*library.problems, *_double_ids(library), *_notes(library)]
     for file in library.card_files:
         for number, card in enumerate(file.topic.cards):
-            for where, message in _card(library, card):
+            for where, message in _computed(library, card) if card.computed else _card(library, card):
                 location = ("cards", number, *where)
                 problems.append(Problem(file=file.name, line=file.line(location), message=f"{card.id}: {message}"))
     return sorted(problems, key=lambda problem: (problem.file, problem.line))
@@ -74,6 +79,28 @@ def _card(library: Library, card: Card) -> Iterator[tuple[Where, str]]:
             yield ("misconceptions", number, *where), f"misconception {wrong.id}: {message}"
 
 
+def _computed(library: Library, card: Card) -> Iterator[tuple[Where, str]]:
+    """Check a computed card as it is asked, with a few draws."""
+    for seed in range(DRAWS):
+        try:
+            drawn = draw(card, seed)
+        except (KeyError, ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
+            yield ("computed",), f"cannot be drawn: {type(error).__name__}: {error}"
+            return
+        if seed == 0:
+            yield from _card(library, drawn)
+        for lang in LANGS:
+            for grade in check_numbers(task_of(drawn, drawn.reference.get(lang), lang=lang)):
+                if grade.verdict != "covered":
+                    yield ("reference", lang), f"with seed {seed} the reference does not give {grade.id}"
+            told = [("question", drawn.question), *((f"hint {n}", hint) for n, hint in enumerate(drawn.hints, 1))]
+            told += [(f"follow-up of {point.id}", point.follow_up) for point in drawn.points]
+            for name, text in told:
+                for grade in check_numbers(task_of(drawn, text.get(lang), lang=lang)):
+                    if grade.verdict == "covered":
+                        yield ("points",), f"with seed {seed} the {name} ({lang}) gives {grade.id} away"
+
+
 def _question(card: Card) -> Iterator[tuple[Where, str]]:
     if not HAN.search(card.question.zh) or HAN.search(card.question.en):
         yield ("question",), "the question must be Chinese under zh and English under en"
@@ -119,5 +146,5 @@ def counts(library: Library) -> dict[str, int]:
         "notes": len(library.notes),
         "cards": len(library.cards),
         "points": sum(len(card.points) for card in library.cards.values()),
-        "computed": 0,
+        "computed": sum(card.computed is not None for card in library.cards.values()),
     }

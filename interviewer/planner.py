@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interviewer.cards import Card
+from interviewer.computed.draw import template
 from interviewer.drafts import TOPIC as DRAFTED
 from interviewer.errors import NothingFound
 from interviewer.library import Library
@@ -41,10 +42,11 @@ def plan(library: Library, wish: Wish, *, asked: Sequence[str], last_scores: dic
     Cards found for the candidate's words come in order of relevance; else weak ones first, then new ones, spread
     over the topics.
     """
+    done = {template(name) for name in asked}
     if wish.cards:
-        card = next((library.cards[name] for name in wish.cards if name not in asked and name in library.cards), None)
-        return Plan(card=card, why="about") if card else None
-    fitting = [card for card in candidates(library, wish) if card.id not in asked]
+        card = next((library.cards[name] for name in wish.cards if name not in done and name in library.cards), None)
+        return Plan(card=library.cards.ready(card, wish.seed), why="about") if card else None
+    fitting = [card for card in candidates(library, wish) if card.id not in done]
     if not fitting:
         return None
     per_topic = {topic: sum(library.cards[name].topic == topic for name in asked) for topic in library.titles}
@@ -57,7 +59,9 @@ def plan(library: Library, wish: Wish, *, asked: Sequence[str], last_scores: dic
 
     card = min(fitting, key=rank)
     score = last_scores.get(card.id)
-    return Plan(card=card, why="new" if score is None else "weak" if score < WEAK else "next")
+    return Plan(
+        card=library.cards.ready(card, wish.seed), why="new" if score is None else "weak" if score < WEAK else "next"
+    )
 
 
 def candidates(library: Library, wish: Wish) -> list[Card]:

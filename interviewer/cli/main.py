@@ -251,7 +251,7 @@ def cards_list(
 
     settings = load_settings()
     library = open_library(settings.knowledge)
-    cards = [card for card in library.cards.values() if topic in (None, card.topic)]
+    cards = [card for card in library.examples if topic in (None, card.topic)]
     if topic and not cards:
         raise ConfigError(f"no topic {topic!r}; there are: {', '.join(sorted(library.titles))}")
     if as_json:
@@ -279,9 +279,10 @@ def cards_show(card_id: str, lang: LangOption = None, as_json: AsJson = False) -
 
     settings = load_settings()
     library = open_library(settings.knowledge)
-    card = library.cards.get(card_id)
-    if card is None:
+    found = library.cards.get(card_id)
+    if found is None:
         raise ConfigError(f"no card {card_id!r}; `interviewer cards list` shows the ones there are")
+    card = library.cards.ready(found, 0)
     if as_json:
         put(card.model_dump())
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from interviewer.cards import Card, Keys
+from interviewer.cards import Card, Keys, Value
 from interviewer.language import Lang, Span
 from interviewer.transcript import Transcript
 
@@ -23,6 +23,8 @@ class Claim:
     text: str
     weight: float
     keys: Keys
+    value: Value | None = None
+    """Of a computed card: the number that makes the claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,9 @@ def task_of(card: Card, answer: str, *, lang: Lang) -> JudgingTask:
         question=card.question.get(lang),
         answer=answer,
         lang=lang,
-        claims=tuple(Claim(id=p.id, text=p.text.get(lang), weight=p.weight, keys=p.keys) for p in card.points),
+        claims=tuple(
+            Claim(id=p.id, text=p.text.get(lang), weight=p.weight, keys=p.keys, value=p.value) for p in card.points
+        ),
         wrong_claims=tuple(
             WrongClaim(text=m.claim.get(lang), why=m.why.get(lang), contradicts=tuple(m.contradicts), keys=m.keys)
             for m in card.misconceptions

@@ -3,6 +3,7 @@
 import asyncio
 
 from interviewer.cards import Bilingual
+from interviewer.computed.check import MANY_NUMBERS, check_numbers
 from interviewer.errors import InterviewerError
 from interviewer.grading.evidence import checked
 from interviewer.grading.gates import REASONS, UNGRADED, gate
@@ -10,6 +11,8 @@ from interviewer.grading.grade import Grade, Judge, JudgingTask, PointGrade, sco
 from interviewer.language import Glossary
 from interviewer.transcript import Transcript
 
+CODE = "code"
+"""Who judges the numbers of a computed card."""
 JUDGE_SECONDS = 300
 """A last resort: engines end their own calls sooner."""
 FAILED = Bilingual(en="the judge failed", zh="评分出错")
@@ -25,6 +28,12 @@ async def grade(task: JudgingTask, *, judge: Judge, glossary: Glossary, transcri
     if gated:
         missed = tuple(PointGrade(id=claim.id, verdict="missed", confidence=1.0) for claim in task.claims)
         return Grade(engine=judge.name, points=missed, score=0.0, reason=REASONS[gated].get(task.lang))
+    if all(claim.value for claim in task.claims):
+        numbers = check_numbers(task)
+        score = score_of(numbers, {claim.id: claim.weight for claim in task.claims})
+        return Grade(
+            engine=CODE, points=numbers, score=score, reason="" if score is not None else MANY_NUMBERS.get(task.lang)
+        )
     try:
         async with asyncio.timeout(JUDGE_SECONDS):
             judged = await judge.judge(task, transcript=transcript)
