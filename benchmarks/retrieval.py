@@ -1,7 +1,8 @@
 """Does search find the passage that answers a question, in the same language and across? Prints JSON.
 
 Figures: recall@5 over the 100 questions of retrieval_questions.jsonl (a hit: one of the five passages holds the line
-that answers it), with and without each half of the fusion, and the time of one search.
+that answers it), with and without each half of the fusion; over the 200 of note_questions.jsonl, which ask for what the
+cards ask in other words (a hit: one of the five passages is of the right note); and the time of one search.
 """
 
 import json
@@ -20,6 +21,7 @@ from interviewer.retrieval.index import SearchIndex, open_index
 from interviewer.settings import MINILM, data_folder
 
 QUESTIONS = Path(__file__).with_name("retrieval_questions.jsonl")
+NOTE_QUESTIONS = Path(__file__).with_name("note_questions.jsonl")
 LIMIT = 5
 Search = Callable[[str, Lang | None], list[str]]
 
@@ -43,6 +45,18 @@ def recall(library: Library, rows: list[dict[str, Any]], search: Search) -> dict
         hits["same_language"].append(bool(right[lang] & set(search(row["question"], lang))))
         hits["across"].append(bool(right[other] & set(search(row["question"], other))))
         hits["any"].append(bool((right[lang] | right[other]) & set(search(row["question"], None))))
+    return {name: round(statistics.mean(found), 3) for name, found in hits.items()}
+
+
+def note_recall(index: SearchIndex, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the share of questions with the right note among the first five passages."""
+    hits: dict[str, list[bool]] = {"same_language": [], "across": [], "any": []}
+    for row in rows:
+        lang: Lang = row["lang"]
+        wanted: dict[str, Lang | None] = {"same_language": lang, "across": "zh" if lang == "en" else "en", "any": None}
+        for name, only in wanted.items():
+            found = {passage.note for passage, _ in index.search(row["question"], limit=LIMIT, lang=only)}
+            hits[name].append(row["topic"] in found)
     return {name: round(statistics.mean(found), 3) for name, found in hits.items()}
 
 
@@ -79,6 +93,12 @@ def main() -> None:
             )
             for lang in LANGS
         }
+        about = [json.loads(line) for line in NOTE_QUESTIONS.read_text("utf-8").splitlines()]
+        notes = {
+            "questions": len(about),
+            **note_recall(index, about),
+            **{lang: note_recall(index, [row for row in about if row["lang"] == lang]) for lang in LANGS},
+        }
         taken = times(index, rows)
     print(
         json.dumps(
@@ -87,6 +107,7 @@ def main() -> None:
                 "passages": len(library.passages),
                 "recall_at_5": table,
                 "fused_by_language_of_question": by_language,
+                "note_recall_at_5": notes,
                 "search_ms_p50": round(statistics.median(taken), 1),
                 "search_ms_p95": round(statistics.quantiles(taken, n=20)[-1], 1),
                 "cores": os.cpu_count(),

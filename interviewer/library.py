@@ -116,9 +116,13 @@ class Cards(dict[str, Card]):
     def __missing__(self, name: str) -> Card:
         """Draw a computed card, and remember it."""
         origin, drawn, seed = name.partition("@")
-        if not drawn or not seed.isdigit() or origin not in self:
+        if not drawn or not seed.isdigit() or not super().__contains__(origin):
             raise KeyError(name)
         return self._drawn(origin, int(seed))
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a card, drawn or not."""
+        return isinstance(name, str) and self.get(name) is not None
 
     def get(self, name: str, default: Card | None = None) -> Card | None:  # type: ignore[override]
         """Return a card, drawn where it must be, or the default."""
@@ -134,7 +138,8 @@ class Cards(dict[str, Card]):
 
     def ready(self, card: Card, seed: int) -> Card:
         """Return a card as it can be asked: a computed one with its numbers."""
-        return self._drawn(card.id, seed % SEEDS) if card.computed and card.id in self else card
+        drawn = "@" in card.id
+        return self._drawn(card.id, seed % SEEDS) if card.computed and not drawn else card
 
     def __hash__(self) -> int:  # type: ignore[override]
         """Identity: for the cache of drawn cards."""

@@ -12,9 +12,15 @@ import pytest
 
 from interviewer.library import Library, open_library
 from interviewer.retrieval.embedder import Embedder, embedder
+from interviewer.retrieval.index import SearchIndex, open_index
 from interviewer.settings import MINILM, Settings, data_folder
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+FEW = [
+    (folder, name)
+    for topic in ("forgetting", "peft", "rope")
+    for folder, name in (("notes", f"{topic}.en.md"), ("notes", f"{topic}.zh.md"), ("cards", f"{topic}.yaml"))
+]
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +55,24 @@ def library() -> Library:
 @pytest.fixture(scope="session")
 def minilm() -> Embedder:
     return embedder(MINILM)
+
+
+@pytest.fixture(scope="session")
+def index(library: Library, minilm: Embedder, tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    """The index of the shipped knowledge, built once: that takes half a minute."""
+    return open_index(library, minilm, root=tmp_path_factory.mktemp("index"))
+
+
+@pytest.fixture
+def few_topics(tmp_path: Path) -> Path:
+    """A knowledge folder with three of the shipped topics, which is indexed fast."""
+    target = tmp_path / "few"
+    shipped = data_folder("knowledge")
+    names = [f"{folder}/{name}" for folder, name in FEW]
+    for name in [*names, "SOURCES.md", "glossary.yaml"]:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shipped / name, target / name)
+    return target
 
 
 @pytest.fixture

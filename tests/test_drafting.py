@@ -1,6 +1,5 @@
 """Where no card fits, a model drafts one; code decides whether it may be asked."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import BadModelOutput, ModelUnavailable
 from interviewer.interview import Interview
-from interviewer.language import glossary
+from interviewer.language import LANGS, Lang, glossary
 from interviewer.library import Note, Passage, open_library
 from interviewer.progress import SessionSettings, progress
 from interviewer.settings import Settings
@@ -91,11 +90,9 @@ def passages() -> tuple[Passage, ...]:
 
 
 @pytest.fixture
-def own_notes(settings: Settings, tmp_path: Path) -> Settings:
-    folder = tmp_path / "knowledge"
-    shutil.copytree(settings.knowledge, folder)
-    (folder / "notes" / "noise-scale.md").write_text(NOTE, "utf-8")
-    return settings.model_copy(update={"knowledge": folder})
+def own_notes(settings: Settings, few_topics: Path) -> Settings:
+    (few_topics / "notes" / "noise-scale.md").write_text(NOTE, "utf-8")
+    return settings.model_copy(update={"knowledge": few_topics})
 
 
 def changed(point: int, **fields: object) -> CardDraft:
@@ -159,13 +156,23 @@ async def test_drafted_card_is_asked_marked_and_kept_for_review(own_notes: Setti
     library = open_library(own_notes.knowledge, drafts=own_notes.drafts)
     assert kept[0].stem in library.cards
     async with interview_desk(own_notes) as interview:
-        plain = await interview.open(SessionSettings(questions=20, seed=3))
+        plain = await interview.open(SessionSettings(questions=15, seed=3))
         await drain(interview.go_on(plain))
-        for _ in range(19):
+        for _ in range(14):
             await drain(interview.move(plain, "skip"))
         asked = {question.card_id for question in progress(await interview.store.transcript(plain)).asked}
-        assert len(asked) == 20
+        assert len(asked) == 15
         assert kept[0].stem not in asked
+
+
+@pytest.mark.parametrize("lang", LANGS)
+async def test_without_a_model_the_nearest_are_asked_and_the_candidate_is_told(own_notes: Settings, lang: Lang) -> None:
+    async with interview_desk(own_notes) as interview:
+        wish = SessionSettings(about="gradient noise scale and batch size", questions=2, lang=lang)
+        wish = await with_about(wish, own_notes, interview)
+    assert wish.cards
+    assert "gradient noise scale" in wish.note
+    assert SessionSettings.from_json(wish.as_json()) == wish
 
 
 @pytest.mark.parametrize("reply", [{**GOOD, "question": "Why? What?"}, ModelUnavailable("gone")])

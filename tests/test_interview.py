@@ -1,7 +1,6 @@
 """A session: every move, every crash, both languages; nothing accepted is lost."""
 
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from interviewer.leaks import given_away
 from interviewer.library import Library
 from interviewer.progress import SessionSettings, progress
 from interviewer.report import make_report
+from interviewer.retrieval.index import SearchIndex
 from interviewer.settings import Settings
 from interviewer.store import Store, open_store
 from tests.conftest import Run
@@ -185,48 +185,22 @@ async def test_changed_turn_is_found(settings: Settings) -> None:
             await interview.store.transcript(session)
 
 
-async def test_about_finds_cards_in_both_languages(settings: Settings, interview: Interview) -> None:
+async def test_about_finds_cards_in_both_languages(
+    settings: Settings, interview: Interview, index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interviewer.retrieval.index.index_for", lambda *_: index)
     for about in ("catastrophic forgetting after fine-tuning", "微调之后的灾难性遗忘"):
         wish = await with_about(SessionSettings(about=about, questions=2), settings, interview)
         assert interview.library.cards[wish.cards[0]].topic == "forgetting"
         assert not wish.note
 
 
-async def test_about_what_the_notes_do_not_hold_says_so(settings: Settings, interview: Interview) -> None:
+async def test_about_what_the_notes_do_not_hold_says_so(
+    settings: Settings, interview: Interview, index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interviewer.retrieval.index.index_for", lambda *_: index)
     with pytest.raises(NothingFound, match="notes hold nothing"):
         await with_about(SessionSettings(about="sourdough hydration kneading"), settings, interview)
-
-
-NOTE = """# Gradient noise scale
-
-The gradient noise scale compares the variance of single gradients with the squared length of their mean.
-Below it, doubling the batch halves the number of steps; far above it, a larger batch saves almost nothing.
-It grows during training, so the useful batch grows too, and a schedule may start with 256 sequences.
-It can be estimated from the gradient norms of two batch sizes without extra passes.
-"""
-
-
-@pytest.fixture
-def own_notes(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings with the shipped knowledge and one note of the candidate's own, which has no card."""
-    folder = tmp_path / "knowledge"
-    shutil.copytree(settings.knowledge, folder)
-    (folder / "notes" / "noise-scale.md").write_text(NOTE, "utf-8")
-    return settings.model_copy(update={"knowledge": folder})
-
-
-@pytest.mark.parametrize("lang", LANGS)
-async def test_where_no_card_fits_the_nearest_are_asked_and_the_candidate_is_told(
-    own_notes: Settings, lang: Lang
-) -> None:
-    async with interview_desk(own_notes) as interview:
-        wish = SessionSettings(about="gradient noise scale and batch size", questions=2, lang=lang)
-        wish = await with_about(wish, own_notes, interview)
-        session = await interview.open(wish)
-    assert wish.cards
-    assert "gradient noise scale" in wish.note
-    assert SessionSettings.from_json(wish.as_json()) == wish
-    assert session
 
 
 async def test_same_seed_same_questions(interview: Interview) -> None:

@@ -227,17 +227,37 @@ def cards_check(as_json: AsJson = False) -> None:
     """Check every card and note; name file and line of what is wrong."""
     from interviewer.library import read_library
     from interviewer.library_check import check, counts
+    from interviewer.library_review import coverage_table, review
+    from interviewer.retrieval.embedder import embedder
 
-    library = read_library(load_settings().knowledge)
+    settings = load_settings()
+    library = read_library(settings.knowledge)
     problems = check(library)
+    report: dict[str, Any] = {}
+    if not problems and library.cards:
+        # A review makes sense of cards that are whole.
+        problems, report = review(library, embedder(settings.embedder))
     if as_json:
-        put({**counts(library), "problems": [problem.model_dump() for problem in problems]})
+        put({**counts(library), **report, "problems": [problem.model_dump() for problem in problems]})
     else:
         for problem in problems:
             print(problem)
+        if report:
+            print(coverage_table(library))
+            doubtful = report["support"]["doubtful"]
+            say(f"{doubtful} points are far from the line they rest on; --json lists the farthest, look at them")
         say(", ".join(f"{count} {name}" for name, count in counts(library).items()) + f", {len(problems)} problems")
     if problems:
         raise typer.Exit(1)
+
+
+@cards_app.command("new")
+def cards_new(topic: Annotated[str, typer.Argument(help="Name of the topic, such as kv-cache.")]) -> None:
+    """Start a topic: notes in both languages and a card to fill in; CONTRIBUTING.md says how."""
+    from interviewer.cli.new_topic import start_topic
+
+    for path in start_topic(topic, load_settings().knowledge):
+        print(path)
 
 
 @cards_app.command("list")

@@ -53,7 +53,7 @@ LOOSE = {"bytes": {"k": (1e3, 2.0**10), "m": (1e6, 2.0**20), "g": (1e9, 2.0**30)
 _NUMBER = r"\d{1,3}(?:[,，]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 QUANTITY = re.compile(
-    rf"(?<![\w.])(?P<sign>[-−]?)(?P<number>{_NUMBER})"
+    rf"(?<![a-zA-Z0-9_.])(?P<sign>[-−]?)(?P<number>{_NUMBER})"
     r"(?:(?:e(?P<e>[-+]?\d+))|(?:\s*[×xX*·]\s*10\s*(?:\^|\*\*)?\s*\{?\(?(?P<ten>[-+−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)?\}?)"
     r"|(?:(?:\^|\*\*)\s*\{?\(?(?P<power>[-+−]?\d+)\)?\}?)|(?P<superpower>[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(?:\s*/\s*(?P<over>\d+(?:\.\d+)?)))?",
     re.I,
@@ -169,5 +169,5 @@ def _digits(number: float) -> str:
         return f"{int(number):,}"
     for places, least in ((1, 100), (2, 10), (3, 1)):
         if abs(number) >= least:
-            return f"{number:,.{places}f}"
+            return f"{number:,.{places}f}".rstrip("0").rstrip(".")
     return f"{number:.4g}"

@@ -183,9 +183,7 @@ class LLMEngine:
         return found
 
     def _trunk(self, transcript: Transcript, lang: Lang) -> list[Message]:
-        settings = progress(transcript).settings
-        topics = settings.topics or tuple(sorted(self._library.titles))
-        return trunk(transcript, topics=topics, lang=lang)
+        return trunk(transcript, lang=lang)
 
     def _direction(self, cue: Cue, transcript: Transcript, lang: Lang) -> str:
         number = _number(transcript, cue.card.id)

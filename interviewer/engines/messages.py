@@ -45,12 +45,12 @@ def shown(transcript: Transcript) -> tuple[str, ...]:
     return tuple(dict.fromkeys(turn.data["card"] for turn in turns))
 
 
-def trunk(transcript: Transcript, *, topics: tuple[str, ...], lang: Lang) -> list[Message]:
+def trunk(transcript: Transcript, *, lang: Lang) -> list[Message]:
     """Return the messages of everything that was said."""
     settings = progress(transcript).settings
     found = [
         Message("system", render("llm/system", lang=lang)),
-        Message("user", render("llm/session", lang=lang, questions=settings.questions, topics=topics)),
+        Message("user", render("llm/session", lang=lang, questions=settings.questions, topics=settings.topics)),
     ]
     for turn in transcript.turns:
         if direction := turn.data.get("direction"):

@@ -1,14 +1,17 @@
 """From the candidate's own words to cards: words find passages, passages find cards."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 
-from interviewer.cards import Card
+from interviewer.cards import Bilingual, Card
+from interviewer.computed.draw import template
 from interviewer.errors import NothingFound
 from interviewer.language import LANGS
 from interviewer.library import Library, Passage
 from interviewer.retrieval.index import SearchIndex
 
-RELEVANT = 0.5
+RELEVANT = 0.6
 """Least nearness (cosine of the nearest passage + KNOWN_SHARE * share of known terms) of words that the notes hold
 something on; chosen on the lists of tests/test_retrieval.py."""
 KNOWN_SHARE = 0.3
@@ -19,9 +22,11 @@ MOST = 0.75
 """Share of the words' terms."""
 
 
-def _terms(card: Card, library: Library) -> set[str]:
-    texts = [card.subject, card.question, *(point.text for point in card.points)]
-    return set(library.glossary.terms(" . ".join(f"{text.en} . {text.zh}" for text in texts)))
+HIT, SUBJECT, TITLE = 4.0, 1.0, 0.5
+"""Weights of a card's best passage (its fused score), of the match of its subject and of its topic's title, beside the
+share of the words' rarity that the card speaks of; chosen on 200 paraphrased questions: 84 % put their card first."""
+NAMED = 0.5
+"""Match of a subject or title that makes a card a candidate whatever the passages say: "KV cache"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +53,45 @@ def cards_about(index: SearchIndex, library: Library, about: str, *, limit: int)
     found = index.search(about, limit=SEARCHED)
     scores = {passage.id: score for passage, score in found}
     nearest = tuple(passage for passage, _ in found[:NEAREST])
-    near = {passage.id for passage in nearest}
     wanted = set(library.glossary.terms(about))
+    speaks = _Speaks(library)
     ranked: dict[str, float] = {}
     fits = False
-    for card in library.cards.values():
+    for card in library.examples:
         passages = {p.id for lang in LANGS for p in library.passages_of(card, lang)}
-        hit = sum(scores.get(name, 0.0) for name in passages)
-        if hit:
-            # A passage holds several cards: those that speak of it in the candidate's words come first.
-            share = len(wanted & _terms(card, library)) / max(len(wanted), 1)
-            ranked[card.id] = hit * (1 + share)
-            fits = fits or nearest[0].id in passages or (bool(near & passages) and share >= MOST)
+        hit = max((scores.get(name, 0.0) for name in passages), default=0.0)
+        subject = _overlap(wanted, card.subject, library)
+        title = _overlap(wanted, library.titles[card.topic], library)
+        if hit or max(subject, title) >= NAMED:
+            share = speaks.share(wanted, card)
+            ranked[template(card.id)] = share + HIT * hit + SUBJECT * subject + TITLE * title
+            near = any(passage.id in passages for passage in nearest)
+            fits = fits or nearest[0].id in passages or (near and share >= MOST) or subject >= NAMED
     if not ranked:
         raise NothingFound(f"no card stands near {about!r}; ask for a topic instead, or write a card for your note")
     best = sorted(ranked, key=lambda name: (-ranked[name], name))[:limit]
     return About(cards=tuple(best), passages=nearest, fits=fits)
+
+
+class _Speaks:
+    """Which terms the cards speak of, and how rare they are."""
+
+    def __init__(self, library: Library) -> None:
+        self._terms = {card.id: _terms(card, library) for card in library.examples}
+        self._cards = Counter(term for terms in self._terms.values() for term in terms)
+
+    def share(self, wanted: set[str], card: Card) -> float:
+        """Return the share of the wanted terms that a card speaks of, weighted by rarity."""
+        rare = {term: math.log((len(self._terms) + 1) / (self._cards[term] + 0.5)) for term in wanted}
+        return sum(rare[term] for term in wanted & self._terms[card.id]) / (sum(rare.values()) or 1.0)
+
+
+def _terms(card: Card, library: Library) -> set[str]:
+    texts = [card.subject, card.question, *(point.text for point in card.points)]
+    return set(library.glossary.terms(" . ".join(f"{text.en} . {text.zh}" for text in texts)))
+
+
+def _overlap(wanted: set[str], text: Bilingual, library: Library) -> float:
+    """Return the Jaccard overlap of terms, in the language where it is larger."""
+    sets = [set(library.glossary.terms(text.get(lang))) for lang in LANGS]
+    return max(len(wanted & terms) / max(len(wanted | terms), 1) for terms in sets)
