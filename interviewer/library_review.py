@@ -132,6 +132,7 @@ def _support(library: Library, model: Embedder) -> Iterator[Support]:
     rows = [
         (card.id, point.id, citation, point.text.get(lang))
         for card in library.examples
+        if not card.computed  # its points are sums, the line is the formula
         for point in card.points
         if (citation := library.cited(card, point, lang))
     ]

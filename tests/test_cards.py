@@ -65,7 +65,7 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path: Path) -> None:
         read_library(tmp_path)
 
 
-def test_check_prints_counts_and_fails_on_problems(run: Run, knowledge: Path) -> None:
+def test_check_prints_counts_and_fails_on_problems(run: Run, few_topics: Path) -> None:
     good = run("cards", "check", "--json")
     assert good.returncode == 0
     found = json.loads(good.stdout)
@@ -76,8 +76,8 @@ def test_check_prints_counts_and_fails_on_problems(run: Run, knowledge: Path) ->
     assert found["computed"] >= 40
     assert found["support"]["mean"] > 0.7
     assert found["coverage"]["peft"].keys() == {"1", "2", "3", "4", "5"}
-    (knowledge / "cards" / "broken.yaml").write_text("topic: [\n", "utf-8")
-    bad = run("cards", "check", env={"INTERVIEWER_KNOWLEDGE": str(knowledge)})
+    (few_topics / "cards" / "broken.yaml").write_text("topic: [\n", "utf-8")
+    bad = run("cards", "check", env={"INTERVIEWER_KNOWLEDGE": str(few_topics)})
     assert bad.returncode == 1
     assert "cards/broken.yaml:" in bad.stdout
 

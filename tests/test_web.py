@@ -9,6 +9,7 @@ import pytest
 from interviewer.desk import interview_desk
 from interviewer.interview import Interview
 from interviewer.language import LANGS
+from interviewer.retrieval.index import SearchIndex
 from interviewer.settings import Settings
 from interviewer.web.app import Page
 from interviewer.web.words import WORDS
@@ -63,7 +64,10 @@ async def test_refused_answer_is_told_and_stays_in_its_box(page: Page) -> None:
     assert "" not in boxes
 
 
-async def test_what_the_notes_do_not_hold_is_told(page: Page) -> None:
+async def test_what_the_notes_do_not_hold_is_told(
+    page: Page, index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interviewer.retrieval.index.index_for", lambda *_: index)
     with pytest.raises(gr.Error, match="notes hold nothing"):
         [row async for row in page.start("en", [], "sourdough hydration kneading", 1, "any")]
 

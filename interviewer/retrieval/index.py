@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,12 @@ class SearchIndex:
         known = sum(term in self._bm25.vocab_dict for term in terms) / len(terms) if terms else 0.0
         found = self._query(text, limit=1, include=["distances"])
         return 1.0 - float(found["distances"][0][0]), known
+
+    def likeness(self, text: str, others: Sequence[str]) -> list[float]:
+        """Return the cosine of a text to each of some others."""
+        glossary = self._library.glossary
+        vectors = self._model.embed([_for_encoder(other, glossary, self._model) for other in (text, *others)])
+        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
 
     def dense(self, text: str, *, lang: Lang | None = None) -> list[str]:
         """Return the ids of the passages nearest in meaning."""

@@ -290,8 +290,11 @@ async def test_server_on_a_usual_port_is_found(
 @pytest.mark.parametrize(
     ("fault", "words"), [("", "honours json_schema"), ("prose", "does NOT honour"), ("500", "busy or broken")]
 )
-def test_doctor_tries_what_the_interview_needs(served: Settings, server: FakeServer, fault: str, words: str) -> None:
+def test_doctor_tries_what_the_interview_needs(
+    served: Settings, server: FakeServer, few_topics: Path, fault: str, words: str
+) -> None:
     server.faults = [fault]
-    found = next(finding for finding in examine(served) if finding["name"] == "engine")
+    settings = served.model_copy(update={"knowledge": few_topics})
+    found = next(finding for finding in examine(settings) if finding["name"] == "engine")
     assert words in found["says"]
     assert found["ok"] == (fault != "500")
