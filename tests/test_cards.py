@@ -146,6 +146,8 @@ def test_reference_answers_score_high(library: Library, minilm: Embedder, lang: 
     judge = OfflineJudge(minilm, library.glossary)
     low = []
     for card in library.cards.values():
+        if card.computed:
+            continue  # its references are checked in test_computed.py
         verdicts = judge.verdicts(task_of(card, card.reference.get(lang), lang=lang))  # type: ignore[arg-type]
         assert not [p for p in verdicts if p.verdict == "contradicted"], card.id
         credit = sum({"covered": 1.0, "partial": 0.5}.get(p.verdict, 0.0) for p in verdicts) / len(verdicts)
