@@ -120,7 +120,7 @@ async def interview_desk(settings: Settings) -> AsyncIterator[Interview]:
     Raises:
         InterviewerError: one of them can't be opened.
     """
-    library = open_library(settings.knowledge, drafts=settings.drafts)
+    library = open_library(settings.knowledge, drafts=settings.drafts, cache=settings.parsed_cards)
     async with (
         open_store(settings.database) as store,
         engine_for(settings, library) as engine,

@@ -256,8 +256,8 @@ def _read_note(path: Path, *, folder: Path) -> Note:
     )
 
 
-def read_library(folder: Path) -> Library:
-    """Read a knowledge folder; wrong files of cards become problems.
+def read_library(folder: Path, *, cache: Path | None = None) -> Library:
+    """Read a knowledge folder; wrong files of cards become problems. `cache` keeps what was parsed.
 
     Raises:
         KnowledgeError: there is no folder, or nothing in it.
@@ -271,7 +271,7 @@ def read_library(folder: Path) -> Library:
         raise KnowledgeError(f"{folder / 'notes'} holds no notes; put Markdown files (*.md) there")
     files: list[CardFile] = []
     problems: list[Problem] = []
-    for file in read_cards(folder):
+    for file in read_cards(folder, cache=cache):
         if isinstance(file, BadCards):
             problems += file.problems
         else:
@@ -279,14 +279,14 @@ def read_library(folder: Path) -> Library:
     return Library(folder=folder, notes=notes, card_files=tuple(files), problems=tuple(problems))
 
 
-def open_library(folder: Path, *, drafts: Path | None = None) -> Library:
+def open_library(folder: Path, *, drafts: Path | None = None, cache: Path | None = None) -> Library:
     """Read a knowledge folder that must be without problems and hold cards; drafted cards are taken in too.
 
     Raises:
         KnowledgeError: as `read_library`, or no cards.
         BadCards: a file of cards is wrong.
     """
-    library = read_library(folder)
+    library = read_library(folder, cache=cache)
     if library.problems:
         raise BadCards(list(library.problems))
     if not library.cards:

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         return self.home / "drafts"
 
     @property
+    def parsed_cards(self) -> Path:
+        """Folder of files of cards as they were parsed: derived data."""
+        return self.home / "parsed"
+
+    @property
     def index_root(self) -> Path:
         """Folder of the search indexes, one folder a hash."""
         return self.home / "index"

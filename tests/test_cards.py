@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interviewer.cards import BadCards
+from interviewer.cards import BadCards, CardFile
 from interviewer.errors import KnowledgeError
 from interviewer.grading.grade import task_of
 from interviewer.grading.offline import OfflineJudge
@@ -43,6 +43,23 @@ def test_typo_in_a_card_is_named_with_file_and_line(few_topics: Path) -> None:
     assert any(p.file == f"cards/{path.name}" and p.line == number + 1 and "dificulty" in p.message for p in problems)
     with pytest.raises(BadCards, match=path.name):
         open_library(few_topics)
+
+
+def test_cards_parsed_before_are_the_same_and_a_change_is_seen(few_topics: Path, tmp_path: Path) -> None:
+    first = open_library(few_topics, cache=tmp_path / "parsed")
+    kept = list((tmp_path / "parsed").iterdir())
+    assert len(kept) == 3
+    assert dict(CardFile(few_topics / "cards" / "peft.yaml", name="p", cache=tmp_path / "parsed").topic) == dict(
+        CardFile(few_topics / "cards" / "peft.yaml", name="p").topic
+    )
+    path = few_topics / "cards" / "peft.yaml"
+    path.write_text(path.read_text("utf-8").replace("difficulty: 2", "difficulty: 5", 1), "utf-8")
+    again = open_library(few_topics, cache=tmp_path / "parsed")
+    name = "peft-lora-update"
+    assert (first.cards[name].difficulty, again.cards[name].difficulty) == (2, 5)
+    for file in kept:
+        file.write_text("{", "utf-8")
+    assert len(open_library(few_topics, cache=tmp_path / "parsed").cards) == len(again.cards)
 
 
 def test_source_that_stands_nowhere_is_named(few_topics: Path) -> None:
