@@ -308,7 +308,8 @@ def last(found: dict[str, Any], what: str) -> float:
 async def measure(size: str, questions: int, points_a_call: int) -> dict[str, Any]:
     """Play both layouts on one server."""
     library = open_library(data_folder("knowledge"))
-    cards = list(library.cards.values())[:: max(1, len(library.cards) // questions)][:questions]
+    judged = [card for card in library.cards.values() if not card.computed]
+    cards = judged[:: max(1, len(judged) // questions)][:questions]
     with tempfile.TemporaryDirectory() as folder, served(size, Path(folder)) as base_url:
         settings = Settings(
             home=Path(folder) / "home",
