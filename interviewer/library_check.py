@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from interviewer.cards import Card, Misconception, Point, Problem
-from interviewer.computed.check import check_numbers
 from interviewer.computed.draw import draw
 from interviewer.grading.grade import task_of
+from interviewer.grading.numbers import check_numbers
 from interviewer.language import HAN, LANGS, Lang, normalise, says_any
 from interviewer.leaks import given_away
 from interviewer.library import HEADING, Library

@@ -3,12 +3,12 @@
 import pytest
 
 from interviewer.cards import Card
-from interviewer.computed.check import check_numbers
 from interviewer.computed.draw import SEEDS, draw, template
 from interviewer.computed.formulas import FORMULAS
 from interviewer.computed.quantities import Dimension, quantities, shown, size_of
 from interviewer.desk import interview_desk
 from interviewer.grading.grade import task_of
+from interviewer.grading.numbers import check_numbers
 from interviewer.grading.pipeline import CODE
 from interviewer.language import LANGS, Lang
 from interviewer.library import Library

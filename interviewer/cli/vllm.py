@@ -37,7 +37,7 @@ STAGES = (
 FAILURES = (
     (
         re.compile(
-            r"is not a (?:local folder|valid model)|couldn't connect|Can't load the configuration|Repository Not Found|does not appear to have"
+            r"is not a (?:local folder|valid model)|couldn't connect|Can't load the configuration|Repository Not Found|does not appear to have|LocalEntryNotFound"
         ),
         "the model {model!r} is not here and cannot be fetched; give a local folder with --model, or download it first",
     ),

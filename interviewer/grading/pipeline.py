@@ -3,11 +3,11 @@
 import asyncio
 
 from interviewer.cards import Bilingual
-from interviewer.computed.check import MANY_NUMBERS, check_numbers
 from interviewer.errors import InterviewerError
 from interviewer.grading.evidence import checked
 from interviewer.grading.gates import REASONS, UNGRADED, gate
 from interviewer.grading.grade import Grade, Judge, JudgingTask, PointGrade, score_of
+from interviewer.grading.numbers import MANY_NUMBERS, check_numbers
 from interviewer.language import Glossary
 from interviewer.transcript import Transcript
 
