@@ -135,7 +135,7 @@ class OfflineJudge:
         if not claim.keys:
             return by_text
         said = _said(claim.keys, window)
-        by_wordings = 0.6 * said + 0.25 * recall + 0.15 * meaning
+        by_wordings = COVERED * said + 0.24 * recall + 0.14 * meaning
         if said < 0.5:
             return by_wordings
         return max(by_wordings, by_text if by_text >= CLOSE else min(by_text, COVERED - 0.01))
