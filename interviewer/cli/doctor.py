@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from interviewer.engines.model import ChatModel, Message, Usage
 from interviewer.errors import InterviewerError
 from interviewer.library import open_library, read_library
 from interviewer.library_check import check, counts
@@ -66,17 +67,15 @@ async def _spoken_to(settings: Settings) -> str:
     """Ask the engine's server for what the interview needs of it."""
     from interviewer.desk import engine_for
     from interviewer.engines.llm import JudgeReply, LLMEngine
-    from interviewer.engines.model import Message, Usage
     from interviewer.errors import BadModelOutput
 
     async with engine_for(settings, open_library(settings.knowledge)) as engine:
         if not isinstance(engine, LLMEngine):
             return "offline: speaks from the cards, no model is asked"
         start = [Message("system", "You answer in one word. " * 60), Message("user", "Say yes.")]
-        usage = Usage()
         for _ in range(2):
-            async for piece in engine.model.stream(start, max_tokens=8):
-                usage = piece if isinstance(piece, Usage) else usage
+            usage, _ = await _said(engine.model, start, max_tokens=8)
+        kept = await _keeps_history(engine.model) if usage.cached is not None else ""
         try:
             await engine.model.parse(
                 [Message("user", "<answer 0>\nYes, it is.\n</answer 0>\n\nDIRECTION JUDGE CARD 1 POINTS 1")],
@@ -90,4 +89,24 @@ async def _spoken_to(settings: Settings) -> str:
         cache = "does not report cached tokens (vLLM: --enable-prompt-tokens-details)"
     else:
         cache = f"reused {usage.cached} of {usage.prompt} prompt tokens in a second, equal call"
-    return f"{engine.name}: {cache}; {schema}"
+    return f"{engine.name}: {cache}; {kept}{schema}"
+
+
+async def _keeps_history(model: ChatModel) -> str:
+    """Tell whether the next turn finds the model's reply in the cache, as it was said."""
+    chat = [Message("system", "You do what you are told. " * 40), Message("user", "Count from one to sixty in words.")]
+    first, reply = await _said(model, chat, max_tokens=160)
+    second, _ = await _said(model, [*chat, Message("assistant", reply), Message("user", "Thank you.")], max_tokens=4)
+    if (second.cached or 0) >= first.prompt + first.completion // 2:
+        return "its template keeps what was said as it was; "
+    return "what it said last is read again each turn: its template rewrites it, or its text is cut into other tokens; "
+
+
+async def _said(model: ChatModel, messages: list[Message], *, max_tokens: int) -> tuple[Usage, str]:
+    usage, reply = Usage(), ""
+    async for piece in model.stream(messages, max_tokens=max_tokens):
+        if isinstance(piece, Usage):
+            usage = piece
+        else:
+            reply += piece
+    return usage, reply

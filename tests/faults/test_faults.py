@@ -298,3 +298,5 @@ def test_doctor_tries_what_the_interview_needs(
     found = next(finding for finding in examine(settings) if finding["name"] == "engine")
     assert words in found["says"]
     assert found["ok"] == (fault != "500")
+    # The fake server reports 96 cached tokens of 100, whatever was said before.
+    assert ("read again each turn" in found["says"]) == found["ok"]
