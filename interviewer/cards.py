@@ -1,5 +1,6 @@
 """Cards: questions with their rubric points, read from YAML and validated with file and line."""
 
+import glob
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from interviewer.language import Lang
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 LEAST_POINTS = 4
+DIGEST = 32
+"""Letters of a hash that tell one text from another."""
 Keys = tuple[Annotated[tuple[Words, ...], Field(min_length=1)], ...]
 
 
@@ -160,7 +163,7 @@ class CardFile:
         self._nodes: yaml.Node | None = None
         try:
             self._text = path.read_text(encoding="utf-8")
-            data = _parsed(self._text, cache)
+            data = _parsed(self._text, path.stem, cache)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise BadCards([Problem(file=name, line=line, message=f"not YAML: {error.problem}")]) from error
@@ -199,12 +202,12 @@ class CardFile:
         return line
 
 
-def _parsed(text: str, cache: Path | None) -> Any:
+def _parsed(text: str, name: str, cache: Path | None) -> Any:
     """Return what a YAML text holds; what was parsed once is kept as JSON, which reads ten times as fast."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     if cache is None:
         return yaml.load(text, Loader=loader)
-    kept = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+    kept = cache / f"{name}.{hashlib.sha256(text.encode()).hexdigest()[:DIGEST]}.json"
     with suppress(OSError, ValueError):
         return json.loads(kept.read_text("utf-8"))
     data = yaml.load(text, Loader=loader)
@@ -213,6 +216,8 @@ def _parsed(text: str, cache: Path | None) -> Any:
         cache.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
         fresh.replace(kept)
+        for old in set(cache.glob(f"{glob.escape(name)}.{'?' * DIGEST}.json")) - {kept}:
+            old.unlink(missing_ok=True)
     except (OSError, TypeError):
         # A home that cannot be written, or YAML that JSON has no words for: it is parsed again next time.
         with suppress(OSError):

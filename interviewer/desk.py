@@ -12,7 +12,7 @@ from interviewer.engines.model import ChatModel
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ModelUnavailable, unwritable
 from interviewer.interview import Interview, open_interview
-from interviewer.library import Library, open_library
+from interviewer.library import Library, library_of
 from interviewer.progress import SessionSettings
 from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
@@ -120,7 +120,7 @@ async def interview_desk(settings: Settings) -> AsyncIterator[Interview]:
     Raises:
         InterviewerError: one of them can't be opened.
     """
-    library = open_library(settings.knowledge, drafts=settings.drafts, cache=settings.parsed_cards)
+    library = library_of(settings)
     async with (
         open_store(settings.database) as store,
         engine_for(settings, library) as engine,

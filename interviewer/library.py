@@ -4,16 +4,19 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from interviewer.cards import BadCards, Bilingual, Card, CardFile, Point, Problem, read_cards
-from interviewer.computed.draw import SEEDS, draw
+from interviewer.computed.draw import draw, ready
 from interviewer.drafts import read_drafts
 from interviewer.errors import KnowledgeError
 from interviewer.language import LANGS, Glossary, Lang, glossary, language_of
+from interviewer.settings import Settings
 
 HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
+CITED = re.compile(r" ?\[([a-z]+\d{4}[a-z0-9]*)\]")
+"""A source in a line of a note, by its key in SOURCES.md."""
 PASSAGE_CHARACTERS = {"en": 1400, "zh": 650}
 """Longest passage: most sections are one. A Chinese character is worth about two letters."""
 
@@ -114,11 +117,12 @@ class Cards(dict[str, Card]):
     """Cards by id; `kv-size@7` is the computed card `kv-size`, drawn with seed 7."""
 
     def __missing__(self, name: str) -> Card:
-        """Draw a computed card, and remember it."""
-        origin, drawn, seed = name.partition("@")
-        if not drawn or not seed.isdigit() or not super().__contains__(origin):
+        """Draw a computed card."""
+        origin, _, seed = name.partition("@")
+        card = dict.get(self, origin)
+        if card is None or card.computed is None or not seed.isdigit():
             raise KeyError(name)
-        return self._drawn(origin, int(seed))
+        return draw(card, int(seed))
 
     def __contains__(self, name: object) -> bool:
         """Tell whether there is such a card, drawn or not."""
@@ -130,20 +134,6 @@ class Cards(dict[str, Card]):
             return self[name]
         except KeyError:
             return default
-
-    @lru_cache(maxsize=512)  # noqa: B019 - a library lives as long as the process
-    def _drawn(self, origin: str, seed: int) -> Card:
-        card = dict.__getitem__(self, origin)
-        return draw(card, seed) if card.computed else card
-
-    def ready(self, card: Card, seed: int) -> Card:
-        """Return a card as it can be asked: a computed one with its numbers."""
-        drawn = "@" in card.id
-        return self._drawn(card.id, seed % SEEDS) if card.computed and not drawn else card
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        """Identity: for the cache of drawn cards."""
-        return id(self)
 
 
 @dataclass(frozen=True)
@@ -161,10 +151,10 @@ class Library:
         """Cards by id."""
         return Cards({card.id: card for file in self.card_files for card in file.topic.cards})
 
-    @cached_property
+    @property
     def examples(self) -> tuple[Card, ...]:
         """All cards as they may be asked: computed ones with the numbers of one draw."""
-        return tuple(self.cards.ready(card, 0) for card in self.cards.values())
+        return tuple(ready(card, 0) for card in self.cards.values())
 
     @cached_property
     def titles(self) -> dict[str, Bilingual]:
@@ -178,15 +168,14 @@ class Library:
 
     @cached_property
     def points_on(self) -> dict[str, tuple[Point, ...]]:
-        """Points by the id of the passage that they rest on."""
+        """Points by the id of the passage that they rest on; drafted cards have none here: an index outlives them."""
         found: dict[str, list[Point]] = {}
-        for card in self.examples:
-            for point in card.points:
-                for lang in LANGS:
-                    citation = self.cited(card, point, lang)
-                    passage = self.passage_at(citation.file, citation.line) if citation else None
-                    if passage:
-                        found.setdefault(passage.id, []).append(point)
+        for file in self.card_files:
+            for card in (ready(card, 0) for card in file.topic.cards):
+                for point in card.points:
+                    for lang in LANGS:
+                        if ground := self.ground(card, point, lang):
+                            found.setdefault(ground[1].id, []).append(point)
         return {name: tuple(points) for name, points in found.items()}
 
     @cached_property
@@ -217,11 +206,15 @@ class Library:
         """Return the passages a card stands on, in order of its points."""
         found: dict[str, Passage] = {}
         for point in card.points:
-            citation = self.cited(card, point, lang)
-            passage = self.passage_at(citation.file, citation.line) if citation else None
-            if passage:
-                found.setdefault(passage.id, passage)
+            if ground := self.ground(card, point, lang):
+                found.setdefault(ground[1].id, ground[1])
         return tuple(found.values())
+
+    def ground(self, card: Card, point: Point, lang: Lang) -> tuple[Citation, Passage] | None:
+        """Return the line a point rests on and the passage that holds it; None when there is no such line."""
+        citation = self.cited(card, point, lang)
+        passage = self.passage_at(citation.file, citation.line) if citation else None
+        return (citation, passage) if citation and passage else None
 
     def add(self, file: CardFile) -> None:
         """Take in the cards of one more file, drafted while the library is open."""
@@ -294,3 +287,8 @@ def open_library(folder: Path, *, drafts: Path | None = None, cache: Path | None
     for file in read_drafts(drafts) if drafts else ():
         library.add(file)
     return library
+
+
+def library_of(settings: Settings) -> Library:
+    """Open the library of the settings, the drafted cards of this home with it. Raises as `open_library`."""
+    return open_library(settings.knowledge, drafts=settings.drafts, cache=settings.parsed_cards)

@@ -10,12 +10,11 @@ from interviewer.grading.grade import task_of
 from interviewer.grading.numbers import check_numbers
 from interviewer.language import HAN, LANGS, Lang, normalise, says_any
 from interviewer.leaks import given_away
-from interviewer.library import HEADING, Library
+from interviewer.library import CITED, HEADING, Library
 
-CITED = re.compile(r"\[([a-z]+\d{4}[a-z0-9]*)\]")
 Where = tuple[int | str, ...]
 DRAWS = 12
-"""Drafts of a computed card that are checked."""
+"""Draws of a computed card that are checked."""
 
 
 def check(library: Library) -> list[Problem]:
@@ -96,9 +95,9 @@ def _computed(library: Library, card: Card) -> Iterator[tuple[Where, str]]:
             told = [("question", drawn.question), *((f"hint {n}", hint) for n, hint in enumerate(drawn.hints, 1))]
             told += [(f"follow-up of {point.id}", point.follow_up) for point in drawn.points]
             for name, text in told:
-                for grade in check_numbers(task_of(drawn, text.get(lang), lang=lang)):
-                    if grade.verdict == "covered":
-                        yield ("points",), f"with seed {seed} the {name} ({lang}) gives {grade.id} away"
+                for point in drawn.points:
+                    if given_away(text.get(lang), card=drawn, point=point):
+                        yield ("points",), f"with seed {seed} the {name} ({lang}) gives {point.id} away"
 
 
 def _question(card: Card) -> Iterator[tuple[Where, str]]:

@@ -6,7 +6,7 @@ Some of it is a problem that must be mended; the rest is reported, nearest to do
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -47,7 +47,7 @@ def review(library: Library, model: Embedder) -> tuple[list[Problem], dict[str, 
         "support": {
             "mean": round(sum(s.cosine for s in found) / len(found), 3) if found else None,
             "doubtful": sum(s.cosine < DOUBTFUL for s in found),
-            "lowest": [{"card": s.card, "point": s.point, "cite": s.cite, "cosine": s.cosine} for s in found[:10]],
+            "lowest": [asdict(support) for support in found[:10]],
         },
         "reference_seconds": {"shortest": round(min(seconds)), "longest": round(max(seconds))} if seconds else {},
         "coverage": coverage(library),
@@ -97,7 +97,10 @@ def _unequal(library: Library) -> Iterator[Problem]:
 
 
 def _numbers(text: str) -> set[str]:
-    """Return the digits of the numbers in a text that are too large to be written as words."""
+    """Return the digits of the numbers in a text that are too large to be written as words.
+
+    Without zeros at the ends, as 15,000 is 1.5 万 in Chinese.
+    """
     found = {PLAIN.sub("", number).strip("0") for number in NUMBER.findall(text)}
     return {digits for digits in found if digits and int(digits) > SMALL}
 

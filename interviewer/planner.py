@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interviewer.cards import Card
-from interviewer.computed.draw import template
+from interviewer.computed.draw import ready, template
 from interviewer.drafts import TOPIC as DRAFTED
 from interviewer.errors import NothingFound
 from interviewer.library import Library
@@ -45,7 +45,7 @@ def plan(library: Library, wish: Wish, *, asked: Sequence[str], last_scores: dic
     done = {template(name) for name in asked}
     if wish.cards:
         card = next((library.cards[name] for name in wish.cards if name not in done and name in library.cards), None)
-        return Plan(card=library.cards.ready(card, wish.seed), why="about") if card else None
+        return Plan(card=ready(card, wish.seed), why="about") if card else None
     fitting = [card for card in candidates(library, wish) if card.id not in done]
     if not fitting:
         return None
@@ -59,9 +59,7 @@ def plan(library: Library, wish: Wish, *, asked: Sequence[str], last_scores: dic
 
     card = min(fitting, key=rank)
     score = last_scores.get(card.id)
-    return Plan(
-        card=library.cards.ready(card, wish.seed), why="new" if score is None else "weak" if score < WEAK else "next"
-    )
+    return Plan(card=ready(card, wish.seed), why="new" if score is None else "weak" if score < WEAK else "next")
 
 
 def candidates(library: Library, wish: Wish) -> list[Card]:

@@ -57,6 +57,8 @@ def test_cards_parsed_before_are_the_same_and_a_change_is_seen(few_topics: Path,
     again = open_library(few_topics, cache=tmp_path / "parsed")
     name = "peft-lora-update"
     assert (first.cards[name].difficulty, again.cards[name].difficulty) == (2, 5)
+    kept = list((tmp_path / "parsed").iterdir())
+    assert len(kept) == 3  # what the file held before is not kept
     for file in kept:
         file.write_text("{", "utf-8")
     assert len(open_library(few_topics, cache=tmp_path / "parsed").cards) == len(again.cards)

@@ -7,6 +7,7 @@ from interviewer.computed.draw import SEEDS, draw, template
 from interviewer.computed.formulas import FORMULAS
 from interviewer.computed.quantities import Dimension, quantities, shown, size_of
 from interviewer.desk import interview_desk
+from interviewer.engines.checks import remark_problem
 from interviewer.grading.grade import task_of
 from interviewer.grading.numbers import check_numbers
 from interviewer.grading.pipeline import CODE
@@ -93,6 +94,7 @@ def test_same_seed_same_numbers_and_other_seeds_others(library: Library) -> None
     assert template(f"{KV}@7") == KV
     assert library.cards.get("nonsense@7") is None
     assert library.cards.get(f"{KV}@x") is None
+    assert library.cards.get("peft-lora-update@7") is None
 
 
 def answered(card: Card, answer: str, lang: Lang = "en") -> dict[str, str]:
@@ -127,6 +129,13 @@ def test_wrong_unit_is_named(card: Card) -> None:
     assert grade.verdict == "partial"
     assert "48 KiB" in grade.why
     assert grade.evidence[0].text == "48 MiB"
+
+
+def test_model_may_not_say_the_number(card: Card) -> None:
+    assert remark_problem("The multiplication by two is there.", card=card, open_points=card.points, lang="en") is None
+    said = remark_problem("It comes to 384 MiB in all.", card=card, open_points=card.points, lang="en")
+    assert said is not None
+    assert "384 MiB" in said
 
 
 def test_answer_full_of_numbers_is_not_searched_for_the_right_one(card: Card) -> None:

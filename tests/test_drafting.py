@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from interviewer.cli.main import app
+from interviewer.cli.sessions import report_of
 from interviewer.desk import interview_desk, with_about
 from interviewer.engines.base import Engine
 from interviewer.engines.drafting import CardDraft, draft_card, draft_problem
@@ -18,6 +19,8 @@ from interviewer.interview import Interview
 from interviewer.language import LANGS, Lang, glossary
 from interviewer.library import Note, Passage, open_library
 from interviewer.progress import SessionSettings, progress
+from interviewer.retrieval.embedder import Embedder
+from interviewer.retrieval.index import index_name
 from interviewer.settings import Settings
 from tests.playing import drain
 
@@ -138,7 +141,7 @@ def with_model(interview: Interview, reply: object) -> Engine:
     return LLMEngine(Drafter(reply), interview.library, offline, points_a_call=8)
 
 
-async def test_drafted_card_is_asked_marked_and_kept_for_review(own_notes: Settings) -> None:
+async def test_drafted_card_is_asked_marked_and_kept_for_review(own_notes: Settings, minilm: Embedder) -> None:
     async with interview_desk(own_notes) as interview:
         interview.engine = with_model(interview, GOOD)
         wish = await with_about(SessionSettings(about="gradient noise scale", questions=1), own_notes, interview)
@@ -150,11 +153,21 @@ async def test_drafted_card_is_asked_marked_and_kept_for_review(own_notes: Setti
         assert turns[0].data["passages"] == ["notes/noise-scale.md:3-6"]
         turns = await drain(interview.answer(session, "Below it, doubling the batch halves the number of steps."))
         assert turns[1].data["grade"]["graded"]
+        drafter = interview.engine.model  # type: ignore[attr-defined]
+        drafter.asked = []
+        again = await with_about(SessionSettings(about="gradient noise scale", questions=1), own_notes, interview)
+        assert again.cards[0] == wish.cards[0]
+        assert not drafter.asked  # the card that is there serves
     kept = list(own_notes.drafts.glob("drafted-*.yaml"))
     assert len(kept) == 1
+    report = await report_of(own_notes, session)
+    assert [card.id for card in report.cards] == [kept[0].stem]
+    assert not report.gone
     # It is there again in the next run, and no ordinary session asks it.
     library = open_library(own_notes.knowledge, drafts=own_notes.drafts)
     assert kept[0].stem in library.cards
+    # The index is that of the notes: a drafted card does not make it anew.
+    assert index_name(library, minilm) == index_name(open_library(own_notes.knowledge), minilm)
     async with interview_desk(own_notes) as interview:
         plain = await interview.open(SessionSettings(questions=15, seed=3))
         await drain(interview.go_on(plain))

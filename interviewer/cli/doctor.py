@@ -6,7 +6,7 @@ from typing import Any
 
 from interviewer.engines.model import ChatModel, Message, Usage
 from interviewer.errors import InterviewerError
-from interviewer.library import open_library, read_library
+from interviewer.library import library_of, read_library
 from interviewer.library_check import check, counts
 from interviewer.settings import Settings
 
@@ -69,7 +69,7 @@ async def _spoken_to(settings: Settings) -> str:
     from interviewer.engines.llm import JudgeReply, LLMEngine
     from interviewer.errors import BadModelOutput
 
-    async with engine_for(settings, open_library(settings.knowledge)) as engine:
+    async with engine_for(settings, library_of(settings)) as engine:
         if not isinstance(engine, LLMEngine):
             return "offline: speaks from the cards, no model is asked"
         start = [Message("system", "You answer in one word. " * 60), Message("user", "Say yes.")]

@@ -19,7 +19,7 @@ from interviewer.errors import ConfigError
 from interviewer.grading.grade import Claim, Judge, JudgingTask
 from interviewer.grading.pipeline import grade
 from interviewer.language import Glossary, glossary
-from interviewer.library import open_library
+from interviewer.library import library_of
 from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 
@@ -102,7 +102,7 @@ async def _judge(settings: Settings, words: Glossary) -> AsyncIterator[Judge]:
         else:
             from interviewer.engines.llm import LLMEngine
 
-            yield LLMEngine(model, open_library(settings.knowledge), offline, points_a_call=settings.llm_points_a_call)
+            yield LLMEngine(model, library_of(settings), offline, points_a_call=settings.llm_points_a_call)
 
 
 async def _grades(lines: list[str], judge: Judge, words: Glossary) -> AsyncIterator[dict[str, Any]]:

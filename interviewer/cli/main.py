@@ -1,21 +1,20 @@
 """The commands of `interviewer`: parse, call, print."""
 
-import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
 from interviewer import __version__
+from interviewer.cli import cards
+from interviewer.cli.shared import AsJson, EngineOption, LangOption, put, run, say
 from interviewer.errors import ConfigError, InterviewerError
 from interviewer.settings import Settings, load_settings
 
-T = TypeVar("T")
 app = typer.Typer(
     name="interviewer",
     help="A mock interviewer for LLM-engineer interviews, grounded in your own notes.",
@@ -23,19 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cards_app = typer.Typer(help="Look at the cards and check them.", no_args_is_help=True)
 sessions_app = typer.Typer(help="List, show, delete and export saved sessions.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings.", no_args_is_help=True)
-app.add_typer(cards_app, name="cards")
+app.add_typer(cards.app, name="cards")
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(config_app, name="config")
-
-EngineOption = Annotated[
-    Literal["auto", "offline", "llm"] | None,
-    typer.Option("--engine", help="Who speaks and judges; auto: a model server that is found, else offline."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LangOption = Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Language of questions.")]
 
 
 def main() -> None:
@@ -56,21 +47,6 @@ def fail(error: InterviewerError) -> None:
     """Print an error as one line and exit with its code."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(error.exit_code)
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run async work: the one sync edge."""
-    return asyncio.run(work)
-
-
-def say(line: str = "") -> None:
-    """Print for the reader, on stderr: stdout is for data."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def put(data: Any) -> None:
-    """Print JSON on stdout."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str), flush=True)
 
 
 def _version(wanted: bool) -> None:
@@ -220,98 +196,6 @@ def _seems_built(settings: Settings) -> bool:
     newest = max((path.stat().st_mtime for path in settings.knowledge.rglob("*") if path.is_file()), default=0.0)
     built = [path.stat().st_mtime for path in settings.index_root.glob("*/meta.json")]
     return bool(built) and max(built) > newest
-
-
-@cards_app.command("check")
-def cards_check(as_json: AsJson = False) -> None:
-    """Check every card and note; name file and line of what is wrong."""
-    from interviewer.library import read_library
-    from interviewer.library_check import check, counts
-    from interviewer.library_review import coverage_table, review
-    from interviewer.retrieval.embedder import embedder
-
-    settings = load_settings()
-    library = read_library(settings.knowledge)
-    problems = check(library)
-    report: dict[str, Any] = {}
-    if not problems and library.cards:
-        # A review makes sense of cards that are whole.
-        problems, report = review(library, embedder(settings.embedder))
-    if as_json:
-        put({**counts(library), **report, "problems": [problem.model_dump() for problem in problems]})
-    else:
-        for problem in problems:
-            print(problem)
-        if report:
-            print(coverage_table(library))
-            doubtful = report["support"]["doubtful"]
-            say(f"{doubtful} points are far from the line they rest on; --json lists the farthest, look at them")
-        say(", ".join(f"{count} {name}" for name, count in counts(library).items()) + f", {len(problems)} problems")
-    if problems:
-        raise typer.Exit(1)
-
-
-@cards_app.command("new")
-def cards_new(topic: Annotated[str, typer.Argument(help="Name of the topic, such as kv-cache.")]) -> None:
-    """Start a topic: notes in both languages and a card to fill in; CONTRIBUTING.md says how."""
-    from interviewer.cli.new_topic import start_topic
-
-    for path in start_topic(topic, load_settings().knowledge):
-        print(path)
-
-
-@cards_app.command("list")
-def cards_list(
-    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
-    lang: LangOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the cards."""
-    from interviewer.library import open_library
-
-    settings = load_settings()
-    library = open_library(settings.knowledge)
-    cards = [card for card in library.examples if topic in (None, card.topic)]
-    if topic and not cards:
-        raise ConfigError(f"no topic {topic!r}; there are: {', '.join(sorted(library.titles))}")
-    if as_json:
-        put(
-            [
-                {
-                    "id": c.id,
-                    "topic": c.topic,
-                    "difficulty": c.difficulty,
-                    "points": len(c.points),
-                    "question": c.question.model_dump(),
-                }
-                for c in cards
-            ]
-        )
-        return
-    for card in cards:
-        print(f"{card.id}  [{card.difficulty}]  {card.question.get(lang or settings.lang)}")
-
-
-@cards_app.command("show")
-def cards_show(card_id: str, lang: LangOption = None, as_json: AsJson = False) -> None:
-    """Show one card with its points and sources."""
-    from interviewer.library import open_library
-
-    settings = load_settings()
-    library = open_library(settings.knowledge)
-    found = library.cards.get(card_id)
-    if found is None:
-        raise ConfigError(f"no card {card_id!r}; `interviewer cards list` shows the ones there are")
-    card = library.cards.ready(found, 0)
-    if as_json:
-        put(card.model_dump())
-        return
-    wanted = lang or settings.lang
-    print(f"{card.id} (difficulty {card.difficulty})\n{card.question.get(wanted)}\n")
-    for point in card.points:
-        citation = library.cited(card, point, wanted)
-        print(f"- ({point.weight}) {point.text.get(wanted)}  [{citation.cite if citation else 'no source'}]")
-    print(f"\n{card.reference.get(wanted)}")
 
 
 @sessions_app.command("list")

@@ -127,6 +127,8 @@ class Terminal:
                 print(f'      "{span.text}"')
             if point.why:
                 print(f"      {point.why}")
+        if note := graded.data["grade"].get("note"):
+            print(f"  ({note})")
 
     def _repeat(self, turns: list[Turn]) -> None:
         for turn in turns:

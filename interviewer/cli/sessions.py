@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interviewer.library import open_library
+from interviewer.library import library_of
 from interviewer.report import Report, make_report
 from interviewer.settings import Settings
 from interviewer.store import SessionRow, open_store
@@ -30,7 +30,7 @@ async def delete(settings: Settings, session_id: str) -> None:
 async def report_of(settings: Settings, session_id: str) -> Report:
     """Make the report of one session."""
     found = await transcript(settings, session_id)
-    return make_report(found, open_library(settings.knowledge))
+    return make_report(found, library_of(settings))
 
 
 def as_data(found: Transcript) -> dict[str, Any]:

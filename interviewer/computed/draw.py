@@ -10,7 +10,7 @@ from interviewer.computed.formulas import FORMULAS
 from interviewer.computed.quantities import shown, size_of
 
 SEEDS = 10_000
-"""Different drafts of a card."""
+"""Different draws of a card."""
 TRIES = 50
 
 
@@ -24,6 +24,11 @@ class _Words(string.Formatter):
 def template(card_id: str) -> str:
     """Return the id of the card that a drawn card was drawn from; of any other card, its own."""
     return card_id.partition("@")[0]
+
+
+def ready(card: Card, seed: int) -> Card:
+    """Return a card as it can be asked: a computed one with its numbers, any other as it is."""
+    return draw(card, seed) if card.computed and template(card.id) == card.id else card
 
 
 def draw(card: Card, seed: int) -> Card:

@@ -6,7 +6,9 @@ percentages, bytes in decimal and binary units (GB, GiB), counts (7B, 70 million
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from interviewer.language import Span
@@ -60,7 +62,7 @@ QUANTITY = re.compile(
 )
 _SCALE = re.compile(rf"\s*({'|'.join(sorted(_SCALES, key=len, reverse=True))})", re.I)
 _OTHER = re.compile(
-    r"[\s-]*(?:layers?|heads?|tokens?|dim|experts?|gpus?|cards?|sequences?|requests?|steps?|epochs?|bits?\b|billion|million"
+    r"[\s-]*(?:layers?|heads?|tokens?|dim|experts?|gpus?|cards?|sequences?|requests?|steps?|epochs?|bits?\b"
     r"|个|层|头|维|张|卡|专家|条|步|轮|位|路)",
     re.I,
 )
@@ -85,6 +87,13 @@ def quantities(text: str, dimension: Dimension, *, default: float) -> list[Quant
     that counts something else ("32 layers") is left out.
     """
     return [found for match in QUANTITY.finditer(text) if (found := _read(text, match, dimension, default))]
+
+
+def near(found: Sequence[Quantity], expected: float, tolerance: float) -> Quantity | None:
+    """Return the first quantity within a relative tolerance of a value, given in base units."""
+    return next(
+        (q for q in found if any(abs(value - expected) <= tolerance * abs(expected) for value in q.values)), None
+    )
 
 
 def _read(text: str, match: re.Match[str], dimension: Dimension, default: float) -> Quantity | None:
@@ -124,14 +133,20 @@ def _integer(digits: str) -> int:
 
 
 def _unit(text: str, at: int, dimension: Dimension) -> tuple[tuple[float, ...], int] | None:
-    loose = LOOSE.get(dimension, {})
-    for unit in sorted([*UNITS[dimension], *loose], key=len, reverse=True):
-        # Latin units end where the word ends.
-        ends = r"(?![a-zA-Z])" if unit.isascii() and unit.isalpha() else ""
-        found = re.compile(rf"\s*-?{re.escape(unit)}{ends}", re.I).match(text, at)
-        if found:
-            return loose.get(unit) or (UNITS[dimension][unit],), found.end()
-    return None
+    found = _pattern(dimension).match(text, at)
+    if found is None:
+        return None
+    unit = found[1].lower()
+    return LOOSE.get(dimension, {}).get(unit) or (UNITS[dimension][unit],), found.end()
+
+
+@cache
+def _pattern(dimension: Dimension) -> re.Pattern[str]:
+    """Return what the units of a dimension look like behind a number, longest first."""
+    units = sorted({*UNITS[dimension], *LOOSE.get(dimension, {})}, key=len, reverse=True)
+    # Latin units end where the word ends.
+    ends = [re.escape(unit) + (r"(?![a-zA-Z])" if unit.isascii() and unit.isalpha() else "") for unit in units]
+    return re.compile(rf"\s*-?({'|'.join(ends) or '(?!)'})", re.I)
 
 
 def size_of(unit: str) -> tuple[Dimension, float]:
@@ -153,7 +168,7 @@ def size_of(unit: str) -> tuple[Dimension, float]:
 
 
 def shown(value: float, unit: str) -> str:
-    """Return a value, given in base units, as a reader wants it in a unit: "12.3 GB", "1,234", "7.00 billion"."""
+    """Return a value, given in base units, as a reader wants it in a unit: "12.3 GB", "1,234", "7 billion"."""
     number = value / size_of(unit)[1]
     if unit == "%":
         return f"{_digits(number)}%"

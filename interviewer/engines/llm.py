@@ -23,7 +23,7 @@ from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import BadModelOutput, ModelError
 from interviewer.grading.grade import Grade, Judgement, JudgingTask, PointGrade
 from interviewer.language import Lang, Span
-from interviewer.library import Library, Passage
+from interviewer.library import CITED, Library, Passage
 from interviewer.progress import progress
 from interviewer.prompts import render
 from interviewer.transcript import Transcript
@@ -35,7 +35,6 @@ PASSAGE_CHARACTERS = {"en": 300, "zh": 130}
 """Of the passages of a card in the prompt: ten questions must stay under 8,000 tokens."""
 MAX_POINTS = 8
 """Points that one call may judge."""
-CITED = re.compile(r" ?\[[a-z]+\d{4}[a-z0-9]*\]")
 SENTENCE = re.compile(r".+?(?:[.!?。！？]\s*|$)", re.S)
 FELL_BACK = Bilingual(
     en="the model could not judge this ({why}); judged offline", zh="模型没能评这一题（{why}），改由离线评分"
@@ -83,7 +82,7 @@ class LLMEngine:
         """Have the server fill its KV cache with the trunk, the next card included."""
         # A server that is gone is noticed when it is needed.
         with suppress(ModelError):
-            async with aclosing(self.model.stream(alternating(self._trunk(transcript, lang)), max_tokens=1)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(alternating(trunk(transcript, lang=lang)), max_tokens=1)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Usage):
                         self._ahead[transcript.session_id] = replace(piece, first_token_ms=0.0)
@@ -95,7 +94,7 @@ class LLMEngine:
         reply = ""
         problem: str | None
         try:
-            messages = alternating([*self._trunk(transcript, lang), Message("user", direction)])
+            messages = alternating([*trunk(transcript, lang=lang), Message("user", direction)])
             async with aclosing(self.model.stream(messages, max_tokens=SPEECH_TOKENS)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Usage):
@@ -131,7 +130,7 @@ class LLMEngine:
             current = progress(transcript).current
             assert current is not None
             number = _number(transcript, current.card_id)
-            base = self._trunk(transcript, task.lang)
+            base = trunk(transcript, lang=task.lang)
         usage = self._spent(transcript) if transcript else []
         try:
             replies = await self._ask_all(base, number, len(task.claims), usage, task.lang)
@@ -182,9 +181,6 @@ class LLMEngine:
             raise BadModelOutput(f"the reply leaves out point {', '.join(missing)}", reply=reply.model_dump_json())
         return found
 
-    def _trunk(self, transcript: Transcript, lang: Lang) -> list[Message]:
-        return trunk(transcript, lang=lang)
-
     def _direction(self, cue: Cue, transcript: Transcript, lang: Lang) -> str:
         number = _number(transcript, cue.card.id)
         match cue:
@@ -220,9 +216,8 @@ class LLMEngine:
         """Return the lines of the notes that a card's points rest on, each once, with the passage they stand in."""
         found: dict[tuple[str, str], None] = {}
         for point in card.points:
-            cited = self._library.cited(card, point, lang)
-            passage = self._library.passage_at(cited.file, cited.line) if cited else None
-            if cited and passage:
+            if ground := self._library.ground(card, point, lang):
+                cited, passage = ground
                 first, last = passage.lines
                 found[f"{passage.note}:{first}-{last}", CITED.sub("", cited.text)] = None
         return list(found)

@@ -1,9 +1,7 @@
 """Checks the numbers of an answer against those of a computed card."""
 
-from collections.abc import Sequence
-
 from interviewer.cards import Bilingual
-from interviewer.computed.quantities import MANY, Quantity, quantities, shown, size_of
+from interviewer.computed.quantities import MANY, near, quantities, shown, size_of
 from interviewer.grading.grade import Claim, JudgingTask, PointGrade
 from interviewer.language import Lang
 
@@ -40,17 +38,11 @@ def _grade(claim: Claim, answer: str, lang: Lang) -> PointGrade:
     found = quantities(answer, dimension, default=size)
     if len(found) > MANY:
         return PointGrade(id=claim.id, verdict="uncertain", confidence=0.0, why=MANY_NUMBERS.get(lang))
-    if right := _near(found, expected, tolerance):
+    if right := near(found, expected, tolerance):
         why = RIGHT.get(lang).format(said=right.span.text.strip())
         return PointGrade(id=claim.id, verdict="covered", confidence=1.0, evidence=(right.span,), why=why)
     for scale in SCALES:
-        if slip := _near([quantity for quantity in found if quantity.has_unit], expected * scale, 0.005):
+        if slip := near([quantity for quantity in found if quantity.has_unit], expected * scale, 0.005):
             why = UNIT.get(lang).format(said=slip.span.text.strip(), value=shown(expected, unit))
             return PointGrade(id=claim.id, verdict="partial", confidence=1.0, evidence=(slip.span,), why=why)
     return PointGrade(id=claim.id, verdict="missed", confidence=1.0)
-
-
-def _near(found: Sequence[Quantity], expected: float, tolerance: float) -> Quantity | None:
-    return next(
-        (q for q in found if any(abs(value - expected) <= tolerance * abs(expected) for value in q.values)), None
-    )

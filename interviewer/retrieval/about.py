@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from interviewer.cards import Bilingual, Card
@@ -19,9 +20,7 @@ SEARCHED = 12
 NEAREST = 3
 """Passages that a card may stand on to fit, and that one is drafted from."""
 MOST = 0.75
-"""Share of the words' terms."""
-
-
+"""Share of the words' terms, by rarity, that a card must speak of to fit from further off."""
 QUESTION, SHARE, HIT, SUBJECT, TITLE = 1.0, 0.7, 3.0, 0.7, 0.5
 """Weights of the cosine to a card's question, of the share of the words' rarity that the card speaks of, of its best
 passage (its fused score), and of the match of its subject and of its topic's title; chosen on 200 paraphrased questions
@@ -54,18 +53,19 @@ def cards_about(index: SearchIndex, library: Library, about: str, *, limit: int)
     found = index.search(about, limit=SEARCHED)
     scores = {passage.id: score for passage, score in found}
     nearest = tuple(passage for passage, _ in found[:NEAREST])
-    wanted = set(library.glossary.terms(about))
-    speaks = _Speaks(library)
+    cards = library.examples
+    spoken = {card.id: _terms(card, library) for card in cards}
+    wanted = _rarity(set(library.glossary.terms(about)), spoken)
     ranked: dict[str, float] = {}
     questions: dict[str, str] = {}
     fits = False
-    for card in library.examples:
+    for card in cards:
         passages = {p.id for lang in LANGS for p in library.passages_of(card, lang)}
         hit = max((scores.get(name, 0.0) for name in passages), default=0.0)
-        subject = _overlap(wanted, card.subject, library)
-        title = _overlap(wanted, library.titles[card.topic], library)
+        subject = _overlap(wanted.keys(), card.subject, library)
+        title = _overlap(wanted.keys(), library.titles[card.topic], library)
         if hit or max(subject, title) >= NAMED:
-            share = speaks.share(wanted, card)
+            share = sum(rarity for term, rarity in wanted.items() if term in spoken[card.id])
             ranked[template(card.id)] = SHARE * share + HIT * hit + SUBJECT * subject + TITLE * title
             questions[template(card.id)] = card.question.en
             near = any(passage.id in passages for passage in nearest)
@@ -78,17 +78,12 @@ def cards_about(index: SearchIndex, library: Library, about: str, *, limit: int)
     return About(cards=tuple(best), passages=nearest, fits=fits)
 
 
-class _Speaks:
-    """Which terms the cards speak of, and how rare they are."""
-
-    def __init__(self, library: Library) -> None:
-        self._terms = {card.id: _terms(card, library) for card in library.examples}
-        self._cards = Counter(term for terms in self._terms.values() for term in terms)
-
-    def share(self, wanted: set[str], card: Card) -> float:
-        """Return the share of the wanted terms that a card speaks of, weighted by rarity."""
-        rare = {term: math.log((len(self._terms) + 1) / (self._cards[term] + 0.5)) for term in wanted}
-        return sum(rare[term] for term in wanted & self._terms[card.id]) / (sum(rare.values()) or 1.0)
+def _rarity(wanted: Set[str], spoken: Mapping[str, Set[str]]) -> dict[str, float]:
+    """Return how rare each wanted term is among the cards; the figures add up to 1."""
+    cards = Counter(term for terms in spoken.values() for term in terms)
+    rare = {term: math.log((len(spoken) + 1) / (cards[term] + 0.5)) for term in wanted}
+    total = sum(rare.values()) or 1.0
+    return {term: rarity / total for term, rarity in rare.items()}
 
 
 def _terms(card: Card, library: Library) -> set[str]:
@@ -96,7 +91,7 @@ def _terms(card: Card, library: Library) -> set[str]:
     return set(library.glossary.terms(" . ".join(f"{text.en} . {text.zh}" for text in texts)))
 
 
-def _overlap(wanted: set[str], text: Bilingual, library: Library) -> float:
+def _overlap(wanted: Set[str], text: Bilingual, library: Library) -> float:
     """Return the Jaccard overlap of terms, in the language where it is larger."""
     sets = [set(library.glossary.terms(text.get(lang))) for lang in LANGS]
     return max(len(wanted & terms) / max(len(wanted | terms), 1) for terms in sets)

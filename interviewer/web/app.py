@@ -205,6 +205,8 @@ class Page:
                 lines.append(f"\n  {point.why}")
         if hidden := len(stands.grade.points) - len(stands.wording):
             lines.append(f"- {WORDS['hidden'].get(lang).format(hidden)}")
+        if note := turn.data["grade"].get("note"):
+            lines.append(f"\n<small>{plain(note)}</small>")
         return "\n".join(lines) or turn.data["grade"].get("reason", "")
 
 

@@ -1,6 +1,7 @@
 """Whatever the model server does, the answer is graded or clearly not, and the session goes on."""
 
 import asyncio
+import io
 import itertools
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from interviewer.cli.doctor import examine
 from interviewer.cli.grade import grade_file
+from interviewer.cli.practice import Terminal
 from interviewer.desk import engine_for, interview_desk
 from interviewer.engines.discover import find_server
 from interviewer.errors import ModelError, ModelUnavailable
@@ -22,6 +24,7 @@ from interviewer.library import Library
 from interviewer.progress import SessionSettings, progress
 from interviewer.report import make_report
 from interviewer.settings import Settings
+from interviewer.web.app import Page
 from tests.faults.fake import MODEL, FakeServer
 from tests.playing import drain
 
@@ -216,6 +219,19 @@ async def test_server_that_dies_mid_session_is_no_end(served: Settings, server: 
             await drain(interview.answer(session, "I don't know"))
         report = make_report(await interview.store.transcript(session), interview.library)
         assert report.score == 0.0
+
+
+async def test_grade_says_on_the_page_and_in_the_terminal_that_it_was_judged_offline(
+    served: Settings, server: FakeServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with interview_desk(served) as interview:
+        session = await started(interview)
+        server.faults = ["prose"]
+        shown = [row async for row in Page(interview, served).answer(session, ANSWER["en"])][-1][0]
+        assert any("judged offline" in message["content"] for message in shown)
+    monkeypatch.setattr("sys.stdin", io.StringIO("/skip\n" + ANSWER["en"] + "\n"))
+    await Terminal(served, as_json=False).practise(SessionSettings(), resume=session)
+    assert "judged offline" in capsys.readouterr().out
 
 
 async def test_streamed_pieces_make_up_the_turn(interview: Interview) -> None:
