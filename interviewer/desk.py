@@ -11,10 +11,10 @@ from interviewer.engines.base import Engine
 from interviewer.engines.model import ChatModel
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ModelUnavailable, unwritable
+from interviewer.grading.grade import Judge
 from interviewer.interview import Interview, open_interview
 from interviewer.library import Library, library_of
 from interviewer.progress import SessionSettings
-from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 from interviewer.store import open_store
 
@@ -30,14 +30,28 @@ DRAFTED = Bilingual(
 @asynccontextmanager
 async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engine]:
     """Open the engine of the settings; with `auto`, the model that is found, else offline. Raises as `model_for`."""
-    offline = OfflineEngine(embedder(settings.embedder), library.glossary)
+    offline = OfflineEngine(library.glossary)
     async with model_for(settings) as model:
         if model is None:
             yield offline
             return
+        from interviewer.engines.judging import LLMJudge
         from interviewer.engines.llm import LLMEngine
 
-        yield LLMEngine(model, library, offline, points_a_call=settings.llm_points_a_call)
+        judge = LLMJudge(
+            model,
+            points_a_call=settings.llm_points_a_call,
+            samples=settings.llm_samples,
+            second_opinion=settings.llm_second_opinion,
+        )
+        yield LLMEngine(judge, library, offline)
+
+
+@asynccontextmanager
+async def judge_for(settings: Settings, library: Library) -> AsyncIterator[Judge]:
+    """Open the judge of the settings for answers that belong to no session. Raises as `model_for`."""
+    async with engine_for(settings, library) as engine:
+        yield engine
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +36,16 @@ from interviewer.grading.pipeline import grade
 from interviewer.language import Lang
 from interviewer.library import Library
 from interviewer.planner import Plan, Why, Wish, candidates, plan
-from interviewer.progress import Asked, Move, Progress, SessionSettings, follow_up_point, progress
+from interviewer.progress import (
+    Asked,
+    Move,
+    Progress,
+    SessionSettings,
+    follow_up_point,
+    open_to_self_assessment,
+    progress,
+    unclear_words,
+)
 from interviewer.store import Store
 from interviewer.transcript import Kind, Transcript, Turn
 
@@ -135,6 +144,26 @@ class Interview:
             )
         async for event in self._say(session_id, "answer", text=clean):
             yield event
+
+    async def assess(self, session_id: str, card_id: str, claimed: Sequence[str]) -> Transcript:
+        """Write down which points of a card the candidate says were said, of those that the judge couldn't tell.
+
+        They count in no score; the report shows them apart.
+
+        Raises:
+            SessionError: a point is not open to it.
+        """
+        async with self._lock(session_id):
+            transcript = await self.store.transcript(session_id)
+            open_points = open_to_self_assessment(transcript, self.library.cards)
+            if wrong := [name for name in claimed if (card_id, name) not in open_points]:
+                raise SessionError(
+                    f"{', '.join(wrong)} can't be assessed: only points that the judge left uncertain can"
+                )
+            data = {"card": card_id, "claimed": sorted(claimed)}
+            turn = transcript.next("self_assessment", data=data, at=self._clock())
+            await self.store.append(session_id, turn)
+            return transcript.plus(turn)
 
     async def move(self, session_id: str, move: Move) -> AsyncIterator[Event]:
         """Ask for a hint, skip, go back, see the reference answer, or stop."""
@@ -256,7 +285,7 @@ class Interview:
             return {"next": "ask"}
         if where.pending is not None and where.pending.kind == "move":
             return {"next": await self._moved(transcript, where, where.pending.data["move"])}
-        last = next(turn for turn in reversed(transcript.turns) if turn.kind != "planned")
+        last = next(turn for turn in reversed(transcript.turns) if turn.kind not in ("planned", "self_assessment"))
         if last.kind == "reference" and current.done:
             return {"next": "ask"}  # whoever has read the reference answer is not asked about it any more
         if last.kind in ("question", "follow_up", "hint", "reference"):
@@ -267,7 +296,7 @@ class Interview:
         point = follow_up_point(current, card)
         if point is None:
             return {"next": "ask"}
-        cue = FollowUp(card=card, point=card.point(point))
+        cue = FollowUp(card=card, point=card.point(point), unclear=unclear_words(current, card, point))
         await self._speak(transcript, "follow_up", cue, where.settings.lang, data={"card": card.id, "point": point})
         return {"next": "wait"}
 

@@ -229,12 +229,6 @@ class Glossary:
         words = self._segmenter.lcut(chunk)  # type: ignore[attr-defined]
         return [self._chinese.get(word, word) for word in words if word not in STOP_ZH]
 
-    def in_english(self, text: str) -> str:
-        """Render a text with Chinese in it as a string of English words, for an English encoder."""
-        if not HAN.search(text):
-            return text
-        return " ".join(term for term in self.terms(text) if not HAN.search(term)) or text
-
 
 def _english_words(text: str) -> list[str]:
     parts = re.findall(r"[a-z0-9]+(?:\.[0-9]+)?", text.replace("'s", ""))

@@ -56,6 +56,8 @@ class Asked:
     follow_ups: tuple[Turn, ...] = ()
     hints: int = 0
     """Hints paid for."""
+    claimed: tuple[str, ...] = ()
+    """Points that the judge couldn't tell and the candidate says were said; they count in no score."""
     skipped: bool = False
     left: bool = False
     """Whether the candidate went back to an earlier question from here."""
@@ -119,6 +121,9 @@ def progress(transcript: Transcript) -> Progress:
     for turn in transcript.turns:
         if turn.kind == "question":
             asked.append(Asked(turn=turn, card_id=turn.data["card"]))
+        elif turn.kind == "self_assessment":
+            claimed = tuple(turn.data["claimed"])
+            asked = [replace(a, claimed=claimed) if a.card_id == turn.data["card"] else a for a in asked]
         elif asked:
             asked[-1] = _with(asked[-1], turn)
     opened = next(transcript.of("opened"))
@@ -129,8 +134,8 @@ def progress(transcript: Transcript) -> Progress:
     return Progress(
         settings=SessionSettings.from_json(opened.data["settings"]),
         asked=tuple(asked),
-        closed=last.kind == "closed",
-        pending=last if last.role == "candidate" else None,
+        closed=any(True for _ in transcript.of("closed")),
+        pending=last if last.kind in ("answer", "move") else None,
         planned=planned,
     )
 
@@ -178,13 +183,38 @@ def standing(transcript: Transcript, graded: Turn, cards: Mapping[str, Card]) ->
     return Standing(grade=grade, wording={name: card.point(name).text for name in shown})
 
 
+def open_to_self_assessment(transcript: Transcript, cards: Mapping[str, Card]) -> dict[tuple[str, str], bool]:
+    """Return the points that the judge couldn't tell and nobody will ask about, and whether the candidate claims them.
+
+    By card and point, in the order of the session.
+    """
+    found: dict[tuple[str, str], bool] = {}
+    for asked in progress(transcript).asked:
+        card = cards.get(asked.card_id)
+        grade = asked.grade(card) if card else None
+        if card is None or grade is None or follow_up_point(asked, card) is not None:
+            continue
+        for point in grade.points:
+            if point.verdict == "uncertain":
+                found[card.id, point.id] = point.id in asked.claimed
+    return found
+
+
 def follow_up_point(asked: Asked, card: Card) -> str | None:
-    """Return the missed point to ask about next: the heaviest not asked about yet."""
+    """Return the point to ask about next: what the judge couldn't tell before what was missed, the heaviest first."""
     grade = asked.grade(card)
     if grade is None or not grade.points or len(asked.follow_ups) >= MAX_FOLLOW_UPS:
         return None
     if asked.grades[-1].data["grade"].get("reason"):
         return None  # "I don't know", empty, echo: pressing on helps nobody
     tried = {turn.data["point"] for turn in asked.follow_ups}
-    open_points = [p.id for p in grade.points if p.verdict in ("missed", "uncertain") and p.id not in tried]
-    return max(open_points, key=lambda name: card.point(name).weight, default=None)
+    open_points = [p for p in grade.points if p.verdict in ("missed", "uncertain") and p.id not in tried]
+    order = [(p.verdict == "uncertain", card.point(p.id).weight) for p in open_points]
+    return open_points[order.index(max(order))].id if open_points else None
+
+
+def unclear_words(asked: Asked, card: Card, point: str) -> str:
+    """Return the candidate's words that the judge couldn't tell about a point; empty when there are none."""
+    grade = asked.grade(card)
+    found = next((p for p in grade.points if p.id == point and p.verdict == "uncertain"), None) if grade else None
+    return found.evidence[0].text if found and found.evidence else ""

@@ -27,6 +27,8 @@ class PointReport:
     source: str
     """Where the note says it: file:line."""
     source_text: str
+    claimed: bool | None = None
+    """Of a point that the judge couldn't tell: whether the candidate says it was said; None of other points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,9 @@ class Report:
     """Passages to read again, the heaviest misses first."""
     cost: Cost | None
     """What the calls of a model took; None with the offline engine."""
+    self_assessed: tuple[int, int]
+    """Of the points that the judge couldn't tell: how many the candidate says were said, and how many there are. They
+    count in no score."""
     gone: tuple[str, ...]
     """Cards that were asked but are no longer in the library: they can't be shown and don't count."""
 
@@ -108,6 +113,10 @@ def make_report(transcript: Transcript, library: Library) -> Report:
         cards=cards,
         review=_review(cards, library),
         cost=spent_in(transcript),
+        self_assessed=(
+            sum(p.claimed is True for card in cards for p in card.points),
+            sum(p.claimed is not None for card in cards for p in card.points),
+        ),
         gone=tuple(name for name in tried if name not in library.cards),
     )
 
@@ -136,13 +145,16 @@ def _card(tries: list[Asked], card: Card, library: Library, lang: Lang) -> CardR
         answers=tuple(turn.text for turn in asked.answers),
         passages=tuple(asked.turn.data["passages"]),
         points=tuple(
-            _point(card, point_id, verdicts.get(point_id), library, lang) for point_id in [p.id for p in card.points]
+            _point(card, point_id, verdicts.get(point_id), library, lang, asked.claimed)
+            for point_id in [p.id for p in card.points]
         ),
         reference=card.reference.get(lang),
     )
 
 
-def _point(card: Card, point_id: str, verdict: PointGrade | None, library: Library, lang: Lang) -> PointReport:
+def _point(
+    card: Card, point_id: str, verdict: PointGrade | None, library: Library, lang: Lang, claimed: tuple[str, ...]
+) -> PointReport:
     point = card.point(point_id)
     citation = library.cited(card, point, lang)
     return PointReport(
@@ -153,6 +165,7 @@ def _point(card: Card, point_id: str, verdict: PointGrade | None, library: Libra
         why=verdict.why if verdict else "",
         source=citation.cite if citation else "",
         source_text=citation.text if citation else "",
+        claimed=point_id in claimed if verdict and verdict.verdict == "uncertain" else None,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from interviewer.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parent
-MINILM = "all-MiniLM-L6-v2"
+MINILM = "minilm-bilingual"
 CONFIG_FILE = Path(platformdirs.user_config_dir("interviewer")) / "config.toml"
 
 
@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     """Seconds that one call of the model may take."""
     llm_points_a_call: int = Field(default=8, ge=1, le=8)
     """Points that one call judges; with fewer than a card has, the calls run side by side on the shared prefix."""
+    llm_samples: int = Field(default=1, ge=1, le=9)
+    """How often the model judges a point; the verdict is the majority's, and disagreement makes it uncertain."""
+    llm_second_opinion: bool = False
+    """Whether the model's probability of each verdict is read as well, where the server gives log-probabilities."""
     llm_cache_salt: str = Field(default="", max_length=128, pattern=r"^[^@/\\\x00]*$")
     """Tenant whose KV cache is shared; made at random for this home when empty."""
     vllm_python: Path = PACKAGE.parent / ".venv-vllm" / "bin" / "python"

@@ -25,7 +25,7 @@ from interviewer.errors import (
 )
 from interviewer.transcript import Transcript, Turn
 
-FORMAT = 2
+FORMAT = 3
 """Of a saved session; raised when an older version could not read a newer one."""
 
 REMEMBERED = 64

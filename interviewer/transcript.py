@@ -11,10 +11,21 @@ from typing import Any, Literal
 from interviewer.errors import SessionError
 
 Kind = Literal[
-    "opened", "planned", "question", "answer", "move", "grade", "follow_up", "hint", "reference", "feedback", "closed"
+    "opened",
+    "planned",
+    "question",
+    "answer",
+    "move",
+    "grade",
+    "follow_up",
+    "hint",
+    "reference",
+    "feedback",
+    "self_assessment",
+    "closed",
 ]
 Role = Literal["interviewer", "candidate", "system"]
-CANDIDATE: frozenset[Kind] = frozenset({"answer", "move"})
+CANDIDATE: frozenset[Kind] = frozenset({"answer", "move", "self_assessment"})
 SYSTEM: frozenset[Kind] = frozenset({"opened", "planned", "grade", "closed"})
 START = "0" * 64
 

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from interviewer.library import Library, open_library
 from interviewer.retrieval.embedder import Embedder, embedder
 from interviewer.retrieval.index import SearchIndex, open_index
 from interviewer.settings import MINILM, Settings, data_folder
+from tests.faults.fake import FakeServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FEW = [
@@ -78,6 +79,15 @@ def few_topics(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(own_home: Path) -> Settings:
     return Settings(home=own_home)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """A model server that plays well, until a test tells it otherwise."""
+    fake = FakeServer()
+    fake.start()
+    yield fake
+    fake.stop()
 
 
 @pytest.fixture

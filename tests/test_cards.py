@@ -151,8 +151,8 @@ def test_new_topic_starts_from_files_that_pass_the_checks(run: Run, few_topics: 
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_repeating_a_misconception_is_contradicted(library: Library, minilm: Embedder, lang: str) -> None:
-    judge = OfflineJudge(minilm, library.glossary)
+def test_repeating_a_misconception_is_contradicted(library: Library, lang: str) -> None:
+    judge = OfflineJudge(library.glossary)
     for card in library.cards.values():
         for wrong in card.misconceptions:
             task = task_of(card, wrong.claim.get(lang), lang=lang)  # type: ignore[arg-type]
@@ -161,8 +161,8 @@ def test_repeating_a_misconception_is_contradicted(library: Library, minilm: Emb
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_reference_answers_score_high(library: Library, minilm: Embedder, lang: str) -> None:
-    judge = OfflineJudge(minilm, library.glossary)
+def test_reference_answers_score_high(library: Library, lang: str) -> None:
+    judge = OfflineJudge(library.glossary)
     low = []
     for card in library.cards.values():
         if card.computed:

@@ -1,6 +1,6 @@
 """Where no card fits, a model drafts one; code decides whether it may be asked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from interviewer.cli.sessions import report_of
 from interviewer.desk import interview_desk, with_about
 from interviewer.engines.base import Engine
 from interviewer.engines.drafting import CardDraft, draft_card, draft_problem
+from interviewer.engines.judging import LLMJudge
 from interviewer.engines.llm import LLMEngine
 from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.offline import OfflineEngine
@@ -74,11 +75,16 @@ class Drafter:
         self.reply = reply
         self.asked: list[Message] = []
 
-    async def stream(self, messages: list[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
+    async def stream(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[str | Usage]:
         raise ModelUnavailable("it only drafts")
         yield ""
 
-    async def parse(self, messages: list[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+    async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
+        raise ModelUnavailable("it only drafts")
+
+    async def parse(
+        self, messages: Sequence[Message], schema: type[T], *, max_tokens: int, temperature: float = 0.0
+    ) -> tuple[T, Usage]:
         self.asked = list(messages)
         if schema is not CardDraft:
             raise ModelUnavailable("it only drafts")
@@ -138,7 +144,7 @@ async def test_refused_draft_says_why(passages: tuple[Passage, ...]) -> None:
 def with_model(interview: Interview, reply: object) -> Engine:
     offline = interview.engine
     assert isinstance(offline, OfflineEngine)
-    return LLMEngine(Drafter(reply), interview.library, offline, points_a_call=8)
+    return LLMEngine(LLMJudge(Drafter(reply), points_a_call=8), interview.library, offline)
 
 
 async def test_drafted_card_is_asked_marked_and_kept_for_review(own_notes: Settings, minilm: Embedder) -> None:

@@ -16,7 +16,6 @@ from interviewer.grading.grade import CREDIT, Claim, Grade, Judgement, JudgingTa
 from interviewer.grading.offline import OfflineJudge
 from interviewer.grading.pipeline import grade
 from interviewer.language import Span, glossary, sentences
-from interviewer.retrieval.embedder import Embedder
 from interviewer.transcript import Transcript
 from tests.conftest import Run
 
@@ -80,18 +79,18 @@ def test_answers_with_something_in_them_pass_the_gates(answer: str) -> None:
     assert gate(task(answer), glossary()) is None
 
 
-async def test_right_answer_is_covered_with_verbatim_evidence(minilm: Embedder) -> None:
+async def test_right_answer_is_covered_with_verbatim_evidence() -> None:
     answer = "Um, so the pretrained weights stay frozen. Then a low-rank product is added to the weight matrix."
-    result = await grade(task(answer), judge=OfflineJudge(minilm, glossary()), glossary=glossary())
+    result = await grade(task(answer), judge=OfflineJudge(glossary()), glossary=glossary())
     assert result.score == 1.0
     for point in result.points:
         assert point.evidence
         assert all(answer[e.start : e.end] == e.text for e in point.evidence)
 
 
-async def test_opposite_claim_is_contradicted(minilm: Embedder) -> None:
+async def test_opposite_claim_is_contradicted() -> None:
     result = await grade(
-        task("The pretrained weights do not stay frozen."), judge=OfflineJudge(minilm, glossary()), glossary=glossary()
+        task("The pretrained weights do not stay frozen."), judge=OfflineJudge(glossary()), glossary=glossary()
     )
     assert result.points[0].verdict == "contradicted"
     assert result.score == 0.0

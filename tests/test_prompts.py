@@ -10,6 +10,7 @@ from jinja2 import UndefinedError
 from interviewer.cards import Card
 from interviewer.desk import interview_desk
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp
+from interviewer.engines.judging import LLMJudge
 from interviewer.engines.llm import LLMEngine
 from interviewer.engines.model import Message, T, Usage
 from interviewer.engines.offline import OfflineEngine
@@ -18,7 +19,6 @@ from interviewer.language import HAN, LANGS, Lang
 from interviewer.library import Library
 from interviewer.progress import SessionSettings
 from interviewer.prompts import plain, render
-from interviewer.retrieval.embedder import Embedder
 from interviewer.settings import Settings, data_folder
 from interviewer.transcript import Transcript
 from tests.faults.fake import good
@@ -40,8 +40,8 @@ def cues(card: Card) -> dict[str, Cue]:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-async def test_what_the_offline_engine_says(library: Library, minilm: Embedder, snapshot: Any, lang: Lang) -> None:
-    engine = OfflineEngine(minilm, library.glossary)
+async def test_what_the_offline_engine_says(library: Library, snapshot: Any, lang: Lang) -> None:
+    engine = OfflineEngine(library.glossary)
     card = library.cards["peft-lora-update"]
     said = {}
     for name, cue in cues(card).items():
@@ -63,11 +63,11 @@ def test_missing_value_is_an_error() -> None:
         render("offline/ask", lang="en", question="q")
 
 
-def test_follow_up_that_would_give_the_point_away_is_replaced(library: Library, minilm: Embedder) -> None:
+def test_follow_up_that_would_give_the_point_away_is_replaced(library: Library) -> None:
     card = library.cards["peft-lora-update"]
     point = card.points[0]
     leaky = point.model_copy(update={"follow_up": point.text})
-    said = OfflineEngine(minilm, library.glossary).text(FollowUp(card=card, point=leaky), "en")
+    said = OfflineEngine(library.glossary).text(FollowUp(card=card, point=leaky), "en")
     assert point.text.en not in said
     assert card.subject.en in said
 
@@ -101,8 +101,13 @@ class Sensible:
         yield self._reply(messages)
         yield Usage()
 
-    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+    async def parse(
+        self, messages: Sequence[Message], schema: type[T], *, max_tokens: int, temperature: float = 0.0
+    ) -> tuple[T, Usage]:
         return schema.model_validate_json(self._reply(messages)), Usage()
+
+    async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
+        return {}, Usage()
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -110,7 +115,7 @@ async def test_what_is_sent_to_a_model(settings: Settings, snapshot: Any, lang: 
     model = Sensible()
     async with interview_desk(settings) as interview:
         assert isinstance(interview.engine, OfflineEngine)
-        interview.engine = LLMEngine(model, interview.library, interview.engine, points_a_call=8)
+        interview.engine = LLMEngine(LLMJudge(model, points_a_call=8), interview.library, interview.engine)
         session = await interview.open(
             SessionSettings(lang=lang, questions=2, cards=("peft-lora-update", "rope-decay"))
         )
@@ -127,6 +132,7 @@ def test_other_prompts_of_the_model(snapshot: Any, lang: Lang) -> None:
     passages = [{"number": 1, "text": "A passage."}]
     said = {
         "follow up": render("llm/follow_up", lang=lang, number=2, point=3),
+        "verdict": render("llm/verdict", lang=lang, number=2, point=3),
         "judge again": render("llm/judge_again", lang=lang, problem="no JSON", number=2, points=[1, 2]),
         "draft": render("llm/draft", lang=lang),
         "draft from": render("llm/draft_from", lang=lang, passages=passages, about="rank"),

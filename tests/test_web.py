@@ -42,10 +42,10 @@ async def test_start_answer_reload(page: Page) -> None:
 
 async def test_form_comes_back_when_the_session_is_over(page: Page) -> None:
     session = [row async for row in page.start("zh", [], "", 2, 2)][-1][-1]
-    open_, form, room, desk = [row async for row in page.mover("hint")(session)][-1]
+    open_, form, room, desk, _ = [row async for row in page.mover("hint")(session)][-1]
     assert (form.visible, room.visible, desk.visible) == (False, True, True)
     assert open_[-1]["content"]
-    closed, form, room, desk = [row async for row in page.mover("stop")(session)][-1]
+    closed, form, room, desk, _ = [row async for row in page.mover("stop")(session)][-1]
     assert (form.visible, room.visible, desk.visible) == (True, True, False)
     assert closed[-1]["content"].startswith("# 练习报告")
 

@@ -6,7 +6,6 @@ from interviewer.grading.grade import task_of
 from interviewer.grading.offline import OfflineJudge
 from interviewer.language import Lang
 from interviewer.library import Library
-from interviewer.retrieval.embedder import Embedder
 
 MADE: tuple[tuple[str, str, Lang, str], ...] = (
     ("rope-extrapolation", "breaks-down", "zh", "RoPE 的优点是外推性好，训练短推理长也没问题。"),
@@ -42,16 +41,14 @@ REJECTED: tuple[tuple[str, str, Lang, str], ...] = (
 )  # fmt: skip
 
 
-def verdicts(library: Library, minilm: Embedder, card: str, lang: Lang, answer: str) -> dict[str, str]:
+def verdicts(library: Library, card: str, lang: Lang, answer: str) -> dict[str, str]:
     task = task_of(library.cards[card], answer, lang=lang)
-    return {point.id: point.verdict for point in OfflineJudge(minilm, library.glossary).verdicts(task)}
+    return {point.id: point.verdict for point in OfflineJudge(library.glossary).verdicts(task)}
 
 
 @pytest.mark.parametrize(("card", "point", "lang", "answer"), MADE)
-def test_repeated_wrong_claim_is_contradicted(
-    library: Library, minilm: Embedder, card: str, point: str, lang: Lang, answer: str
-) -> None:
-    found = verdicts(library, minilm, card, lang, answer)
+def test_repeated_wrong_claim_is_contradicted(library: Library, card: str, point: str, lang: Lang, answer: str) -> None:
+    found = verdicts(library, card, lang, answer)
     assert "contradicted" in found.values()
     assert "covered" not in found.values()
     assert found[point] == "contradicted"
@@ -59,6 +56,6 @@ def test_repeated_wrong_claim_is_contradicted(
 
 @pytest.mark.parametrize(("card", "point", "lang", "answer"), REJECTED)
 def test_rejected_wrong_claim_is_not_held_against_the_candidate(
-    library: Library, minilm: Embedder, card: str, point: str, lang: Lang, answer: str
+    library: Library, card: str, point: str, lang: Lang, answer: str
 ) -> None:
-    assert verdicts(library, minilm, card, lang, answer)[point] != "contradicted"
+    assert verdicts(library, card, lang, answer)[point] != "contradicted"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from interviewer.calibration import trust
 from interviewer.engines.model import ChatModel, Message, Usage
 from interviewer.errors import InterviewerError
 from interviewer.library import library_of, read_library
@@ -66,12 +67,13 @@ def _engine(settings: Settings) -> str:
 async def _spoken_to(settings: Settings) -> str:
     """Ask the engine's server for what the interview needs of it."""
     from interviewer.desk import engine_for
-    from interviewer.engines.llm import JudgeReply, LLMEngine
+    from interviewer.engines.judging import JudgeReply
+    from interviewer.engines.llm import LLMEngine
     from interviewer.errors import BadModelOutput
 
     async with engine_for(settings, library_of(settings)) as engine:
         if not isinstance(engine, LLMEngine):
-            return "offline: speaks from the cards, no model is asked"
+            return f"offline: speaks from the cards, no model is asked; {trust(settings, engine.name, lang='en')}"
         start = [Message("system", "You answer in one word. " * 60), Message("user", "Say yes.")]
         for _ in range(2):
             usage, _ = await _said(engine.model, start, max_tokens=8)
@@ -89,7 +91,7 @@ async def _spoken_to(settings: Settings) -> str:
         cache = "does not report cached tokens (vLLM: --enable-prompt-tokens-details)"
     else:
         cache = f"reused {usage.cached} of {usage.prompt} prompt tokens in a second, equal call"
-    return f"{engine.name}: {cache}; {kept}{schema}"
+    return f"{engine.name}: {cache}; {kept}{schema}; {trust(settings, engine.name, lang='en')}"
 
 
 async def _keeps_history(model: ChatModel) -> str:

@@ -5,7 +5,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
@@ -13,28 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from rich.console import Console
 from rich.progress import Progress
 
-from interviewer.desk import model_for
-from interviewer.engines.offline import OfflineEngine
+from interviewer.desk import judge_for
 from interviewer.errors import ConfigError
 from interviewer.grading.grade import Claim, Judge, JudgingTask
 from interviewer.grading.pipeline import grade
-from interviewer.language import Glossary, glossary
+from interviewer.labels import PointLine, read_lines, why_unreadable
+from interviewer.language import Glossary
 from interviewer.library import library_of
-from interviewer.retrieval.embedder import embedder
 from interviewer.settings import Settings
 
 AT_ONCE = 8
 """Answers that a model judges side by side."""
 Words = Annotated[str, StringConstraints(min_length=1)]
-
-
-class PointLine(BaseModel):
-    """A point of a line."""
-
-    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
-    id: str
-    text: Words
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class Line(BaseModel):
@@ -55,11 +45,12 @@ async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> 
     Raises:
         ConfigError: the file cannot be read, or the output not written.
     """
-    lines = _lines(file)
-    words = glossary(settings.knowledge)
+    lines = read_lines(file)
+    library = library_of(settings)
+    words = library.glossary
     done = bad = 0
     async with AsyncExitStack() as stack:
-        judge = await stack.enter_async_context(_judge(settings, words))
+        judge = await stack.enter_async_context(judge_for(settings, library))
         target = stack.enter_context(_writable(output)) if output else sys.stdout
         bar = stack.enter_context(Progress(console=Console(stderr=True), disable=not (output and sys.stderr.isatty())))
         task = bar.add_task("grading", total=sum(bool(line.strip()) for line in lines))
@@ -77,32 +68,11 @@ async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> 
     return 1 if bad else 0
 
 
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not UTF-8: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-
-
 def _writable(output: Path) -> TextIO:
     try:
         return output.open("w", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {output}: {error.strerror}") from error
-
-
-@asynccontextmanager
-async def _judge(settings: Settings, words: Glossary) -> AsyncIterator[Judge]:
-    offline = OfflineEngine(embedder(settings.embedder), words)
-    async with model_for(settings) as model:
-        if model is None:
-            yield offline
-        else:
-            from interviewer.engines.llm import LLMEngine
-
-            yield LLMEngine(model, library_of(settings), offline, points_a_call=settings.llm_points_a_call)
 
 
 async def _grades(lines: list[str], judge: Judge, words: Glossary) -> AsyncIterator[dict[str, Any]]:
@@ -125,19 +95,12 @@ async def _graded(number: int, text: str, judge: Judge, words: Glossary) -> dict
     try:
         line = Line.model_validate(json.loads(text))
     except (ValueError, ValidationError) as error:
-        return _not_graded(_name(text), number, _why(number, error), judge.name)
+        return _not_graded(_name(text), number, why_unreadable(number, error), judge.name)
     if len({point.id for point in line.points}) < len(line.points):
         return _not_graded(line.id, number, "two points have one id", judge.name)
     claims = tuple(Claim(id=p.id, text=p.text, weight=p.weight, keys=()) for p in line.points)
     task = JudgingTask(question=line.question, answer=line.answer, lang=line.lang, claims=claims)
     return {"id": line.id, **(await grade(task, judge=judge, glossary=words)).as_json()}
-
-
-def _why(number: int, error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"line {number}: not JSON: {error}"
 
 
 def _name(text: str) -> str | None:

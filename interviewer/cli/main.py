@@ -134,6 +134,35 @@ def grade(
 
 
 @app.command()
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="Labelled answers, JSON lines; or a folder of such files.")],
+    split: Annotated[
+        Literal["train", "dev", "test"] | None, typer.Option(help="Only answers to the cards of one split.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write an HTML report here.")] = None,
+    engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well the judge agrees with labelled answers."""
+    from interviewer.cli.evaluate import evaluate_file
+
+    settings = load_settings(engine=engine)
+    sys.exit(run(evaluate_file(file, split=split, page=page, as_json=as_json, settings=settings)))
+
+
+@app.command()
+def calibrate(
+    answers: Annotated[int, typer.Option(min=10, help="How many labelled answers to judge.")] = 120,
+    engine: EngineOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the configured judge on labelled answers that ship, and keep how far to trust it."""
+    from interviewer.cli.calibrate import calibrate as measure
+
+    sys.exit(run(measure(load_settings(engine=engine), answers=answers, as_json=as_json)))
+
+
+@app.command()
 def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
     limit: Annotated[int, typer.Option(min=1, max=50, help="How many passages.")] = 5,

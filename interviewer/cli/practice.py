@@ -6,12 +6,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from interviewer.calibration import trust
 from interviewer.desk import interview_desk, with_about
 from interviewer.errors import AnswerRefused
 from interviewer.interview import Delta, Event, Interview
 from interviewer.language import Lang, dont_know
 from interviewer.library import Library
-from interviewer.progress import Move, SessionSettings, progress, standing
+from interviewer.progress import Move, SessionSettings, open_to_self_assessment, progress, standing
 from interviewer.report import make_report
 from interviewer.settings import Settings
 from interviewer.transcript import Transcript, Turn
@@ -22,9 +23,15 @@ MOVES: dict[str, Move] = {
     "/提示": "hint", "/跳过": "skip", "/返回": "back", "/参考": "reference", "/结束": "stop",
 }  # fmt: skip
 HELP: dict[Lang, str] = {
-    "en": "Enter sends (Alt+Enter: new line). /hint (costs 10 %) /skip /idk /back /reference /stop /help",
-    "zh": "回车发送(Alt+回车换行)。/提示(扣 10%) /跳过 /不会 /返回 /参考 /结束 /帮助",
+    "en": "Enter sends (Alt+Enter: new line). /hint (costs 10 %) /skip /idk /back /reference /said /stop /help",
+    "zh": "回车发送(Alt+回车换行)。/提示(扣 10%) /跳过 /不会 /返回 /参考 /说过 /结束 /帮助",
 }
+SAID = ("/said", "/说过")
+UNCERTAIN: dict[Lang, str] = {
+    "en": "The judge could not tell these; they are not in the score. /said 1 2 ticks those that you said:",
+    "zh": "下面几点评不准，不计入得分。用 /说过 1 2 勾选你说到的：",
+}
+NONE_UNCERTAIN: dict[Lang, str] = {"en": "No point is uncertain.", "zh": "没有评不准的得分点。"}
 MARKS = {"covered": "✔", "partial": "◐", "missed": "✘", "contradicted": "⚠", "uncertain": "?"}
 
 
@@ -50,6 +57,7 @@ class Terminal:
                     self._say(wish.note)
             self._lang = lang
             self._say(f"session {session_id} · engine: {interview.engine.name} · {HELP[lang]}")
+            self._say(trust(self._settings, interview.engine.name, lang=lang))
             if resume:
                 self._repeat(list(transcript.of("question", "follow_up"))[-1:])
             try:
@@ -88,11 +96,33 @@ class Terminal:
             return
         if word in ("/idk", "/不会"):
             line, word = dont_know(lang), ""
+        if word.split(" ")[0] in SAID:
+            await self._assess(interview, session_id, word.split()[1:])
+            return
         if word.startswith("/") and word not in MOVES and len(word.split()) == 1:
             self._say(f"no such command: {word}. {HELP[lang]}")
             return
         events = interview.move(session_id, MOVES[word]) if word in MOVES else interview.answer(session_id, line)
         await self._show(events, interview, session_id)
+
+    async def _assess(self, interview: Interview, session_id: str, numbers: list[str]) -> None:
+        """Write down which uncertain points the candidate says were said: by their numbers, all of them at once."""
+        transcript = await interview.store.transcript(session_id)
+        open_points = list(open_to_self_assessment(transcript, interview.library.cards))
+        chosen = [open_points[int(n) - 1] for n in numbers if n.isdigit() and 0 < int(n) <= len(open_points)]
+        for name in dict.fromkeys(card for card, _ in open_points):
+            transcript = await interview.assess(session_id, name, [point for card, point in chosen if card == name])
+        self._uncertain(transcript, interview.library)
+
+    def _uncertain(self, transcript: Transcript, library: Library) -> None:
+        """List the points that the judge couldn't tell, with their numbers."""
+        found = open_to_self_assessment(transcript, library.cards)
+        if not found:
+            self._say(NONE_UNCERTAIN[self._lang])
+            return
+        self._say(UNCERTAIN[self._lang])
+        for number, ((card, point), claimed) in enumerate(found.items(), start=1):
+            self._say(f"  {number} [{'x' if claimed else ' '}] {library.cards[card].point(point).text.get(self._lang)}")
 
     async def _show(self, events: AsyncIterator[Event], interview: Interview, session_id: str) -> None:
         streamed = False

@@ -27,10 +27,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """Ask about one point that was missed, without giving it away."""
+    """Ask about one point that was missed, or that the judge can't tell, without giving it away."""
 
     card: Card
     point: Point
+    unclear: str = ""
+    """The candidate's words that the judge can't tell; empty when the point was missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,73 +4,47 @@ The judge's call is a branch: the trunk's messages plus one more. The trunk neve
 same KV blocks.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing import Any
 
 from interviewer.cards import Bilingual, Card
 from interviewer.engines.base import Ask, Cue, Feedback, FollowUp, Kept
 from interviewer.engines.checks import follow_up_problem, question_problem, remark_problem
 from interviewer.engines.drafting import draft_card
+from interviewer.engines.judging import LLMJudge
 from interviewer.engines.messages import alternating, fenced, shown, tame, trunk
-from interviewer.engines.model import ChatModel, Message, Usage
+from interviewer.engines.model import Message, Usage
 from interviewer.engines.offline import OfflineEngine
-from interviewer.errors import BadModelOutput, ModelError
-from interviewer.grading.grade import Grade, Judgement, JudgingTask, PointGrade
-from interviewer.language import Lang, Span
+from interviewer.errors import ModelError
+from interviewer.grading.grade import Grade, Judgement, JudgingTask
+from interviewer.language import Lang
 from interviewer.library import CITED, Library, Passage
 from interviewer.progress import progress
 from interviewer.prompts import render
 from interviewer.transcript import Transcript
 
 SPEECH_TOKENS = 200
-POINT_TOKENS = 260
-"""Tokens that the judgement of one point may take."""
 PASSAGE_CHARACTERS = {"en": 300, "zh": 130}
 """Of the passages of a card in the prompt: ten questions must stay under 8,000 tokens."""
-MAX_POINTS = 8
-"""Points that one call may judge."""
 SENTENCE = re.compile(r".+?(?:[.!?。！？]\s*|$)", re.S)
 FELL_BACK = Bilingual(
     en="the model could not judge this ({why}); judged offline", zh="模型没能评这一题（{why}），改由离线评分"
 )
 OWN_WORDS = Bilingual(en="the model's wording was not used: {why}", zh="没有采用模型的措辞：{why}")
 
-Quote = Annotated[str, StringConstraints(max_length=160)]
-
-
-class PointReply(BaseModel):
-    """The judgement of one point: evidence first, then why, then the verdict."""
-
-    model_config = ConfigDict(extra="forbid")
-    point: int = Field(ge=1, le=99)
-    """Number of the point on its card, from 1."""
-    evidence: list[Quote] = Field(max_length=2)
-    reason: Annotated[str, StringConstraints(max_length=200)]
-    verdict: Literal["covered", "partial", "missed", "contradicted"]
-
-
-class JudgeReply(BaseModel):
-    """The judgement of an answer; one schema for all cards, so that its grammar is compiled once."""
-
-    model_config = ConfigDict(extra="forbid")
-    points: list[PointReply] = Field(min_length=1, max_length=MAX_POINTS)
-
 
 class LLMEngine:
     """Speaks and judges with a served model."""
 
-    def __init__(self, model: ChatModel, library: Library, offline: OfflineEngine, *, points_a_call: int) -> None:
-        self.name = f"llm:{model.name}"
-        self.model = model
+    def __init__(self, judge: LLMJudge, library: Library, offline: OfflineEngine) -> None:
+        self.name = f"llm:{judge.model.name}"
+        self.model = judge.model
+        self._judge = judge
         self._library = library
         self._offline = offline
-        self._points_a_call = min(points_a_call, MAX_POINTS)
         self._ahead: dict[str, Usage] = {}
         """What reading ahead cost, by session, until the next turn counts it; nobody waited for its first token."""
 
@@ -124,6 +98,9 @@ class LLMEngine:
 
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer; after two bad replies or with the server gone, the offline judge does, and says so."""
+        # A model may copy the number of a point with its text.
+        grounds = [f"{place}. {claim.text}" for place, claim in enumerate(task.claims, start=1)]
+        grounds += [wrong.text for wrong in task.wrong_claims]
         if transcript is None:
             number, base = 1, _alone(task)
         else:
@@ -131,55 +108,30 @@ class LLMEngine:
             assert current is not None
             number = _number(transcript, current.card_id)
             base = trunk(transcript, lang=task.lang)
+            grounds += self._grounds(current.card_id, task.lang)
         usage = self._spent(transcript) if transcript else []
         try:
-            replies = await self._ask_all(base, number, len(task.claims), usage, task.lang)
+            points = await self._judge.judge(task, base, number=number, grounds=grounds, usage=usage)
         except ModelError as error:
             judged = await self._offline.judge(task)
             note = FELL_BACK.get(task.lang).format(why=_short(error))
             return Judgement(
                 engine=judged.engine, points=judged.points, note=note, usage=tuple(u.as_json() for u in usage)
             )
-        points = tuple(_point(claim.id, replies[place], task.answer) for place, claim in enumerate(task.claims, 1))
         return Judgement(engine=self.name, points=points, usage=tuple(u.as_json() for u in usage))
 
     def _spent(self, transcript: Transcript) -> list[Usage]:
         ahead = self._ahead.pop(transcript.session_id, None)
         return [ahead] if ahead else []
 
-    async def _ask_all(
-        self, base: Sequence[Message], number: int, points: int, usage: list[Usage], lang: Lang
-    ) -> dict[int, PointReply]:
-        """Return the judgement of every point, by its number; the calls share the prefix."""
-        size = self._points_a_call
-        groups = [range(first, min(first + size, points + 1)) for first in range(1, points + 1, size)]
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._ask(base, number, list(places), usage, lang)) for places in groups]
-        except* ModelError as failed:
-            raise failed.exceptions[0] from None
-        return {place: reply for task in tasks for place, reply in task.result().items()}
-
-    async def _ask(
-        self, base: Sequence[Message], number: int, points: list[int], usage: list[Usage], lang: Lang
-    ) -> dict[int, PointReply]:
-        """Return the judgement of some points; one bad reply is asked for again."""
-        branch = [*base, Message("user", render("llm/judge", lang=lang, number=number, points=points))]
-        try:
-            return await self._parse(branch, points, usage)
-        except BadModelOutput as bad:
-            again = render("llm/judge_again", lang=lang, problem=_short(bad), number=number, points=points)
-            return await self._parse(
-                [*branch, Message("assistant", tame(bad.reply[:500])), Message("user", again)], points, usage
-            )
-
-    async def _parse(self, branch: list[Message], points: list[int], usage: list[Usage]) -> dict[int, PointReply]:
-        reply, cost = await self.model.parse(alternating(branch), JudgeReply, max_tokens=POINT_TOKENS * len(points))
-        usage.append(cost)
-        found = {point.point: point for point in reply.points}
-        if missing := [str(place) for place in points if place not in found]:
-            raise BadModelOutput(f"the reply leaves out point {', '.join(missing)}", reply=reply.model_dump_json())
-        return found
+    def _grounds(self, card_id: str, lang: Lang) -> list[str]:
+        """Return what stands on a card as the model sees it: what a contradiction may speak against."""
+        if (card := self._library.cards.get(card_id)) is None:
+            return []
+        told = [point.text.get(lang) for point in card.points] + [
+            wrong.claim.get(lang) for wrong in card.misconceptions
+        ]
+        return told + [line for _, line in self._lines(card, lang)]
 
     def _direction(self, cue: Cue, transcript: Transcript, lang: Lang) -> str:
         number = _number(transcript, cue.card.id)
@@ -243,8 +195,8 @@ def _with_frame(cue: Cue, own: str, reply: str) -> str:
             return f"{head}\n\n{reply}"
         case Feedback():
             return f"{head}\n\n{reply}\n\n{tail}"
-        case FollowUp():
-            return reply
+        case FollowUp(unclear=unclear):
+            return f"{head}\n\n{reply}" if unclear else reply
 
 
 def _number(transcript: Transcript, card_id: str) -> int:
@@ -274,11 +226,6 @@ def _alone(task: JudgingTask) -> list[Message]:
     )
     answer = fenced(task.answer, number=1)
     return [Message("system", render("llm/system", lang=task.lang)), Message("user", card), Message("user", answer)]
-
-
-def _point(name: str, reply: PointReply, answer: str) -> PointGrade:
-    quotes = tuple(Span(quote, answer.find(quote), answer.find(quote) + len(quote)) for quote in reply.evidence)
-    return PointGrade(id=name, verdict=reply.verdict, confidence=0.7, evidence=quotes, why=reply.reason)
 
 
 def _short(error: Exception) -> str:

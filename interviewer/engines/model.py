@@ -52,11 +52,21 @@ class ChatModel(Protocol):
         """
         ...
 
-    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+    async def parse(
+        self, messages: Sequence[Message], schema: type[T], *, max_tokens: int, temperature: float = 0.0
+    ) -> tuple[T, Usage]:
         """Reply with JSON that fits a schema.
 
         Raises:
             BadModelOutput: the reply does not fit.
+            ModelError: as `stream`.
+        """
+        ...
+
+    async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
+        """Return how likely each option is as the next token, summing to 1; nothing where the server does not say.
+
+        Raises:
             ModelError: as `stream`.
         """
         ...

@@ -11,7 +11,6 @@ from interviewer.language import Glossary, Lang
 from interviewer.leaks import given_away
 from interviewer.library import Passage
 from interviewer.prompts import render
-from interviewer.retrieval.embedder import Embedder
 from interviewer.transcript import Transcript
 
 
@@ -20,8 +19,8 @@ class OfflineEngine:
 
     name = "offline"
 
-    def __init__(self, embedder: Embedder, glossary: Glossary) -> None:
-        self._judge = OfflineJudge(embedder, glossary)
+    def __init__(self, glossary: Glossary) -> None:
+        self._judge = OfflineJudge(glossary)
 
     async def judge(self, task: JudgingTask, *, transcript: Transcript | None = None) -> Judgement:
         """Judge one answer."""
@@ -51,11 +50,12 @@ class OfflineEngine:
                 return render(
                     "offline/ask", lang=lang, question=question, number=number, total=total, topic=topic, why=why
                 )
-            case FollowUp(card=card, point=point):
+            case FollowUp(card=card, point=point, unclear=unclear):
                 wording = point.follow_up.get(lang)
                 if given_away(wording, card=card, point=point):
                     wording = ""
-                return render("offline/follow_up", lang=lang, follow_up=wording, subject=card.subject.get(lang))
+                subject = card.subject.get(lang)
+                return render("offline/follow_up", lang=lang, follow_up=wording, subject=subject, unclear=unclear)
             case Feedback(grade=grade, cites=cites):
                 verdicts = [point.verdict for point in grade.points]
                 numbers = {name: verdicts.count(name) for name in get_args(Verdict)}

@@ -1,6 +1,7 @@
 """The adapter to OpenAI-compatible servers: LangChain's chat model behind `ChatModel`."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -15,6 +16,9 @@ from pydantic import SecretStr, ValidationError
 from interviewer.engines.model import Message, T, Usage
 from interviewer.errors import BadModelOutput, ModelError, ModelUnavailable
 
+TOP_TOKENS = 20
+LEAST_MASS = 0.5
+"""Probability that the options must have together; a model that would rather say something else gives no opinion."""
 KINDS: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 MAX_REPLY_CHARACTERS = 40_000
 """Nothing that is asked for is longer; a reply that goes on is cut off."""
@@ -53,7 +57,9 @@ class OpenAIModel:
             async for piece in pieces:
                 yield piece
 
-    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
+    async def parse(
+        self, messages: Sequence[Message], schema: type[T], *, max_tokens: int, temperature: float = 0.0
+    ) -> tuple[T, Usage]:
         """Reply with JSON that fits a schema; streamed, so that a cancel reaches the server."""
         asked = {
             "type": "json_schema",
@@ -63,7 +69,7 @@ class OpenAIModel:
         usage = Usage()
         # In the body, not as LangChain's own argument: with that, the usage at the end of the stream is lost.
         body = {**self._extra, "response_format": asked}
-        pieces = self._pieces(messages, max_tokens=max_tokens, temperature=0, extra_body=body)
+        pieces = self._pieces(messages, max_tokens=max_tokens, temperature=temperature, extra_body=body)
         async with aclosing(pieces):
             async for piece in pieces:
                 if isinstance(piece, Usage):
@@ -78,6 +84,29 @@ class OpenAIModel:
             raise BadModelOutput(
                 f"{self.name} replied with something else than asked: {where} {wrong['msg']}", reply=reply[:2000]
             ) from error
+
+    async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
+        """Return how likely each option is as the next token; nothing where the server gives no log-probabilities."""
+        started = time.perf_counter()
+        with self._errors():
+            async with asyncio.timeout(self._seconds):
+                try:
+                    reply = await self._chat.bind(logprobs=True, top_logprobs=TOP_TOKENS).ainvoke(
+                        _converted(messages), max_tokens=1, temperature=0, extra_body=self._extra
+                    )
+                except (openai.BadRequestError, openai.PermissionDeniedError):
+                    # How servers say that they don't tell; what else is wrong, the judge's own call meets as well.
+                    return {}, Usage()
+            told = (reply.response_metadata.get("logprobs") or {}).get("content") or [{}]
+            mass = dict.fromkeys(options, 0.0)
+            for row in told[0].get("top_logprobs") or []:
+                if (token := row["token"].strip()) in mass:
+                    mass[token] += math.exp(row["logprob"])
+        total = sum(mass.values())
+        usage = (
+            _usage(reply.usage_metadata, 1000 * (time.perf_counter() - started)) if reply.usage_metadata else Usage()
+        )
+        return ({option: share / total for option, share in mass.items()} if total >= LEAST_MASS else {}), usage
 
     async def _pieces(self, messages: Sequence[Message], **options: Any) -> AsyncGenerator[str | Usage, None]:
         started = time.perf_counter()

@@ -18,6 +18,12 @@ def checked(points: Sequence[PointGrade], answer: str, *, lang: Lang) -> tuple[P
     return tuple(_checked(point, answer, lang) for point in points)
 
 
+def holds(text: str, quote: str) -> bool:
+    """Tell whether a text holds a quote, whatever the width, case, spaces and punctuation."""
+    wanted, _ = _letters(quote)
+    return len(wanted) >= SHORTEST and wanted in _letters(text)[0]
+
+
 def _checked(point: PointGrade, answer: str, lang: Lang) -> PointGrade:
     kept = tuple(found for quote in point.evidence if (found := _find(quote, answer)))
     if point.verdict in NEEDS_EVIDENCE and not kept:

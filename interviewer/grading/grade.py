@@ -1,10 +1,11 @@
 """The words of grading: a task, verdicts with evidence, and the score computed from them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from interviewer.cards import Card, Keys, Value
+from interviewer.labels import Label
 from interviewer.language import Lang, Span
 from interviewer.transcript import Transcript
 
@@ -23,6 +24,8 @@ class Claim:
     text: str
     weight: float
     keys: Keys
+    translated: str = ""
+    """The same in the other language, where the card has it."""
     value: Value | None = None
     """Of a computed card: the number that makes the claim."""
 
@@ -35,6 +38,8 @@ class WrongClaim:
     why: str
     contradicts: tuple[str, ...]
     keys: Keys
+    translated: str = ""
+    """As of a claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,8 @@ class PointGrade:
     """How sure the judge is of the verdict, 0 to 1."""
     evidence: tuple[Span, ...] = ()
     why: str = ""
+    probabilities: Mapping[Label, float] = field(default_factory=dict)
+    """Of the four verdicts that say something, summing to 1; empty of a judge that gives none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,11 @@ class Grade:
                     "confidence": round(p.confidence, 3),
                     "evidence": [{"quote": e.text, "start": e.start, "end": e.end} for e in p.evidence],
                     **({"why": p.why} if p.why else {}),
+                    **(
+                        {"probabilities": {v: round(x, 3) for v, x in p.probabilities.items()}}
+                        if p.probabilities
+                        else {}
+                    ),
                 }
                 for p in self.points
             ],
@@ -112,6 +124,7 @@ class Grade:
                 confidence=p["confidence"],
                 evidence=tuple(Span(e["quote"], e["start"], e["end"]) for e in p["evidence"]),
                 why=p.get("why", ""),
+                probabilities=p.get("probabilities", {}),
             )
             for p in data["points"]
         )
@@ -147,15 +160,30 @@ class Judge(Protocol):
 
 def task_of(card: Card, answer: str, *, lang: Lang) -> JudgingTask:
     """Put a card and an answer into the judge's words."""
+    other: Lang = "zh" if lang == "en" else "en"
     return JudgingTask(
         question=card.question.get(lang),
         answer=answer,
         lang=lang,
         claims=tuple(
-            Claim(id=p.id, text=p.text.get(lang), weight=p.weight, keys=p.keys, value=p.value) for p in card.points
+            Claim(
+                id=p.id,
+                text=p.text.get(lang),
+                translated=p.text.get(other),
+                weight=p.weight,
+                keys=p.keys,
+                value=p.value,
+            )
+            for p in card.points
         ),
         wrong_claims=tuple(
-            WrongClaim(text=m.claim.get(lang), why=m.why.get(lang), contradicts=tuple(m.contradicts), keys=m.keys)
+            WrongClaim(
+                text=m.claim.get(lang),
+                translated=m.claim.get(other),
+                why=m.why.get(lang),
+                contradicts=tuple(m.contradicts),
+                keys=m.keys,
+            )
             for m in card.misconceptions
         ),
     )

@@ -14,28 +14,33 @@ from interviewer.settings import MINILM
 Vectors = npt.NDArray[np.float32]
 MODEL_FOLDER = Path(__file__).with_name("minilm")
 MAX_TOKENS = 256
-"""What all-MiniLM-L6-v2 was trained to read."""
+"""What the original was trained to read."""
 
 
 class Embedder(Protocol):
-    """What retrieval and grading need from an embedding model."""
+    """What retrieval needs from an embedding model of both languages."""
 
     id: str
     dimension: int
-    multilingual: bool
-    """Whether Chinese may be given as it is; else it is put into English words first."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector a text, shape (len(texts), dimension)."""
         ...
 
 
+class TokenEmbedder(Embedder, Protocol):
+    """What grading needs: the vectors of single tokens as well."""
+
+    def tokens(self, text: str) -> Vectors:
+        """Return one unit vector a token of a text, shape (tokens, dimension)."""
+        ...
+
+
 class MiniLM:
-    """all-MiniLM-L6-v2 as int8 ONNX, kept in the package."""
+    """all-MiniLM-L6-v2, taught Chinese, as int8 ONNX in the package (`training/bilingual.py`)."""
 
     id = f"{MINILM}-int8"
     dimension = 384
-    multilingual = False
 
     def __init__(self) -> None:
         import onnxruntime
@@ -44,30 +49,43 @@ class MiniLM:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         options.log_severity_level = 3
+        # Two models take turns: the threads of one must not spin while the other works.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             MODEL_FOLDER / "model.int8.onnx", options, providers=["CPUExecutionProvider"]
         )
         self._tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
+        # A sentence is asked for its own vector and for those of its tokens.
+        self._states = lru_cache(maxsize=256)(self._run)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector a text; one run a text, so that a vector never depends on its neighbours."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.stack([self._one(text) for text in texts])
+        return np.stack([_unit(self._states(text).mean(axis=0)) for text in texts])
 
-    def _one(self, text: str) -> Vectors:
+    def tokens(self, text: str) -> Vectors:
+        """Return one unit vector a token, first and last mark left out."""
+        states = self._states(text)
+        inner: Vectors = states[1:-1] if len(states) > 2 else states
+        unit: Vectors = inner / np.maximum(np.linalg.norm(inner, axis=1, keepdims=True), 1e-9)
+        return unit
+
+    def _run(self, text: str) -> Vectors:
         ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
         inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         (states,) = self._session.run(None, inputs)
-        mean: Vectors = states[0].mean(axis=0).astype(np.float32)
-        return mean / max(float(np.linalg.norm(mean)), 1e-9)
+        found: Vectors = states[0].astype(np.float32)
+        return found
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 class HubModel:
-    """Any sentence-transformers model (extra `hub`)."""
-
-    multilingual = True
+    """Any sentence-transformers model of both languages (extra `hub`)."""
 
     def __init__(self, name: str) -> None:
         try:
@@ -95,4 +113,10 @@ def embedder(name: str) -> Embedder:
     Raises:
         ConfigError: it cannot be loaded here.
     """
-    return MiniLM() if name == MINILM else HubModel(name)
+    return bilingual() if name == MINILM else HubModel(name)
+
+
+@lru_cache(maxsize=1)
+def bilingual() -> TokenEmbedder:
+    """Return the embedder that ships."""
+    return MiniLM()

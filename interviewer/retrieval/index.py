@@ -17,7 +17,7 @@ from chromadb.config import Settings as ChromaSettings
 from filelock import FileLock, Timeout
 
 from interviewer.errors import SearchIndexError, StorageBusy
-from interviewer.language import Glossary, Lang
+from interviewer.language import Lang
 from interviewer.library import Library, Passage
 from interviewer.retrieval.embedder import Embedder, embedder
 from interviewer.settings import Settings
@@ -82,8 +82,7 @@ class SearchIndex:
 
     def likeness(self, text: str, others: Sequence[str]) -> list[float]:
         """Return the cosine of a text to each of some others."""
-        glossary = self._library.glossary
-        vectors = self._model.embed([_for_encoder(other, glossary, self._model) for other in (text, *others)])
+        vectors = self._model.embed([text, *others])
         return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
 
     def dense(self, text: str, *, lang: Lang | None = None) -> list[str]:
@@ -92,7 +91,7 @@ class SearchIndex:
         return list(dict.fromkeys(row["passage"] for row in found["metadatas"][0]))[:CANDIDATES]
 
     def _query(self, text: str, *, limit: int, include: list[str], lang: Lang | None = None) -> Any:
-        vector = self._model.embed([_for_encoder(text, self._library.glossary, self._model)])[0]
+        vector = self._model.embed([text])[0]
         return self._collection.query(
             query_embeddings=[vector],
             n_results=limit,
@@ -166,7 +165,7 @@ def _build(path: Path, library: Library, model: Embedder, *, progress: Progress 
         )
         for first in range(0, len(texts), BATCH):
             batch = texts[first : first + BATCH]
-            vectors = model.embed([_for_encoder(text, library.glossary, model) for _, text in batch])
+            vectors = model.embed([text for _, text in batch])
             collection.upsert(
                 ids=[f"{first + number}" for number in range(len(batch))],
                 embeddings=list(vectors),
@@ -215,10 +214,6 @@ def _words(passage: Passage, library: Library) -> list[str]:
     for point in library.points_on.get(passage.id, ()):
         said += [point.text.en, point.text.zh, *(wording for group in point.keys for wording in group)]
     return list(library.glossary.terms(" . ".join(said)))
-
-
-def _for_encoder(text: str, glossary: Glossary, model: Embedder) -> str:
-    return text if model.multilingual else glossary.in_english(text)
 
 
 def _client(path: Path) -> Any:

@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
+from interviewer.calibration import trust
 from interviewer.desk import with_about
 from interviewer.errors import InterviewerError
 from interviewer.interview import Delta, Event, Interview
 from interviewer.language import Lang, dont_know
-from interviewer.progress import Move, SessionSettings, progress, standing
+from interviewer.progress import Move, SessionSettings, open_to_self_assessment, progress, standing
 from interviewer.prompts import plain
 from interviewer.report import make_report
 from interviewer.settings import Settings
@@ -54,6 +55,7 @@ def build(interview: Interview, settings: Settings) -> gr.Blocks:
             chat = gr.Chatbot(
                 height="60vh", buttons=["copy"], show_label=False, sanitize_html=True, group_consecutive_messages=False
             )
+            said = gr.CheckboxGroup(visible=False, elem_id="said")
         with gr.Column(visible=False) as desk:
             # One line that grows: with more, Gradio makes Enter a new line and Shift+Enter the sending.
             answer = gr.Textbox(lines=1, max_lines=14, submit_btn=True, elem_id="answer", autofocus=True)
@@ -61,13 +63,14 @@ def build(interview: Interview, settings: Settings) -> gr.Blocks:
                 idk = gr.Button(size="sm")
                 buttons = {move: gr.Button(size="sm") for move in MOVES}
         labelled = [topics, about, questions, difficulty, start, answer, idk, *buttons.values()]
-        views = [chat, form, room, desk]
+        views = [chat, form, room, desk, said]
         quiet: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": STREAMS, "show_progress": "hidden"}
         lang.change(page.labels, lang, labelled, **quiet)
         app.load(page.labels, lang, labelled, **quiet)
         app.load(page.reload, session, [*views, lang], **quiet)
         start.click(page.start, [lang, topics, about, questions, difficulty], [*views, session], **quiet)
         answer.submit(page.answer, [session, answer], [*views, answer], **quiet)
+        said.input(page.assess, [session, said], views, **quiet)
         idk.click(page.dont_know, session, views, **quiet)
         for move, button in buttons.items():
             button.click(page.mover(move), session, views, **quiet)
@@ -101,7 +104,8 @@ class Page:
         try:
             transcript = await self._interview.store.transcript(session_id)
         except InterviewerError:
-            return [], gr.Group(visible=True), gr.Column(visible=False), gr.Column(visible=False), gr.skip()
+            hidden = gr.Column(visible=False)
+            return [], gr.Group(visible=True), hidden, hidden, gr.CheckboxGroup(visible=False), gr.skip()
         return *self._views(transcript), progress(transcript).settings.lang
 
     async def start(
@@ -141,6 +145,30 @@ class Page:
             async for views in self._played(session_id, self._interview.answer(session_id, dont_know(lang))):
                 yield views
 
+    async def assess(self, session_id: str, said: list[str]) -> tuple[Any, ...]:
+        """Write down which of the uncertain points the candidate says were said."""
+        with _told():
+            transcript = await self._interview.store.transcript(session_id)
+            for card in dict.fromkeys(card for card, _ in self._open(transcript)):
+                claimed = [name.split("/")[1] for name in said if name.split("/")[0] == card]
+                transcript = await self._interview.assess(session_id, card, claimed)
+            return self._views(transcript)
+
+    def _open(self, transcript: Transcript) -> dict[tuple[str, str], bool]:
+        return open_to_self_assessment(transcript, self._interview.library.cards)
+
+    def _said(self, transcript: Transcript) -> gr.CheckboxGroup:
+        """Return the box that lists what the judge couldn't tell."""
+        lang = progress(transcript).settings.lang
+        found = self._open(transcript)
+        cards = self._interview.library.cards
+        return gr.CheckboxGroup(
+            choices=[(cards[card].point(point).text.get(lang), f"{card}/{point}") for card, point in found],
+            value=[f"{card}/{point}" for (card, point), claimed in found.items() if claimed],
+            label=WORDS["said"].get(lang),
+            visible=bool(found),
+        )
+
     def mover(self, move: Move) -> Any:
         """Return the handler of one move."""
 
@@ -165,19 +193,21 @@ class Page:
         yield self._views(transcript)
 
     def _views(self, transcript: Transcript, *more: Message) -> tuple[Any, ...]:
-        """Return the chat, and whether form, chat and answer box are shown."""
+        """Return the chat, whether form, chat and answer box are shown, and what the candidate may assess."""
         closed = progress(transcript).closed
         return (
             [*self._messages(transcript), *more],
             gr.Group(visible=closed),
             gr.Column(visible=True),
             gr.Column(visible=not closed),
+            self._said(transcript),
         )
 
     def _messages(self, transcript: Transcript) -> list[Message]:
         lang = progress(transcript).settings.lang
         engine = f"{WORDS['engine'].get(lang)}: {transcript.turns[0].data['engine']}"
-        messages = [_bot(f"*{engine} · {WORDS['practice_only'].get(lang)}*")]
+        trusted = trust(self._settings, transcript.turns[0].data["engine"], lang=lang)
+        messages = [_bot(f"*{engine} · {WORDS['practice_only'].get(lang)}*\n\n<small>{plain(trusted)}</small>")]
         if note := progress(transcript).settings.note:
             messages.append(_bot(f"*{plain(note)}*"))
         for turn in transcript.turns:

@@ -27,6 +27,10 @@ WORDS: dict[str, Bilingual] = {
     "missed": Bilingual(en="✘ missed", zh="✘ 漏掉"),
     "contradicted": Bilingual(en="⚠ contradicted", zh="⚠ 说错"),
     "uncertain": Bilingual(en="? uncertain", zh="? 不确定"),
+    "said": Bilingual(
+        en="The judge could not tell these, and they are not in the score: tick what you said (counted apart)",
+        zh="下面几点评不准，不计入得分：勾选你说到的（另计为自评）",
+    ),
     "hidden": Bilingual(en="… {} more, shown when this question is done", zh="…… 另有 {} 点，这一题结束后显示"),
     "practice_only": Bilingual(en="This is practice, not a hiring verdict.", zh="这是练习，不是录用结论。"),
 }

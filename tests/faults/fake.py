@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 import socket
 import threading
@@ -23,6 +24,8 @@ class FakeServer:
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.requests: list[dict[str, Any]] = []
+        self.next_tokens: list[tuple[str, float]] = [("A", 0.9), ("B", 0.05), ("C", 0.04), ("D", 0.01)]
+        """Likeliest first tokens and their probabilities; a server that does not tell has none."""
         self.cancelled = 0
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -73,10 +76,27 @@ class FakeServer:
             status, kind, headers = ERRORS[fault]
             error = {"message": f"fake {fault}", "type": kind, "param": None, "code": None}
             return JSONResponse({"error": error}, status_code=status, headers=headers)
+        if body.get("logprobs"):
+            await asyncio.sleep(60 if fault == "hang" else 0)
+            return JSONResponse(self._weighed())
         text = WRONG.get(fault) or good(body["messages"])
         if fault == "truncated":
             text = text[: len(text) // 2]
         return StreamingResponse(self._chunks(text, fault), media_type="text/event-stream")
+
+    def _weighed(self) -> dict[str, Any]:
+        rows = [{"token": token, "logprob": math.log(share), "bytes": None} for token, share in self.next_tokens]
+        told = {"content": [{**rows[0], "top_logprobs": rows}], "refusal": None} if rows else None
+        text = rows[0]["token"] if rows else "A"
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "length"}
+        return {
+            "id": "c",
+            "object": "chat.completion",
+            "created": 0,
+            "model": MODEL,
+            "choices": [{**choice, "logprobs": told}],
+            "usage": {**USAGE, "completion_tokens": 1, "total_tokens": 101},
+        }
 
     async def _chunks(self, text: str, fault: str) -> AsyncIterator[str]:
         try:
@@ -91,9 +111,8 @@ class FakeServer:
                 if fault == "reset" and first:
                     raise ConnectionResetError
             done = {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-            usage = {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105}
             yield f"data: {json.dumps(done)}\n\n"
-            yield f"data: {json.dumps({**base, 'choices': [], 'usage': {**usage, 'prompt_tokens_details': {'cached_tokens': 96}}})}\n\n"
+            yield f"data: {json.dumps({**base, 'choices': [], 'usage': USAGE})}\n\n"
             yield "data: [DONE]\n\n"
         except asyncio.CancelledError:
             self.cancelled += 1
@@ -108,6 +127,12 @@ async def _until(true: Callable[[], bool]) -> None:
     raise AssertionError("it never happened")
 
 
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 5,
+    "total_tokens": 105,
+    "prompt_tokens_details": {"cached_tokens": 96},
+}
 ERRORS: dict[str, tuple[int, str, dict[str, str]]] = {
     "401": (401, "invalid_request_error", {}),
     "404": (404, "NotFoundError", {}),
@@ -121,7 +146,7 @@ WRONG = {
     "empty": " ",
     "language": "Это ответ на другом языке?",
     "huge": "blah " * 2_000_000,
-    "ids": '{"points": [{"point": 99, "evidence": [], "reason": "", "verdict": "covered"}]}',
+    "ids": '{"points": [{"point": 99, "evidence": [], "reason": "", "against": "", "verdict": "covered"}]}',
 }
 
 
@@ -133,11 +158,15 @@ def good(messages: list[dict[str, str]]) -> str:
         return "Yes."
     direction, *numbers = re.findall(r"(?<=DIRECTION )[A-Z-]+|\d+", last)
     if direction == "JUDGE":
-        evidence = [ANSWER.findall(said)[-1][1][:60]]
-        rows = [
-            {"point": int(n), "evidence": evidence, "reason": "It says so.", "verdict": "covered"} for n in numbers[1:]
-        ]
-        return json.dumps({"points": rows})
+        answer = ANSWER.findall(said)[-1][1]
+        against = next((claim for claim in wrong_claims(said, numbers[0]) if claim in answer), "")
+        found = {
+            "evidence": [(against or answer)[:60]],
+            "reason": "It says so.",
+            "against": against[:160],
+            "verdict": "contradicted" if against else "covered",
+        }
+        return json.dumps({"points": [{"point": int(number), **found} for number in numbers[1:]]})
     chinese = "语言：中文" in messages[1]["content"]
     if direction == "ASK":
         asked = re.findall(rf"^CARD {numbers[0]}\n(?:question: |题目：)(.*)$", said, re.M)[-1]
@@ -145,3 +174,9 @@ def good(messages: list[dict[str, str]]) -> str:
     if direction == "FOLLOW-UP":
         return "那另外一面呢？" if chinese else "And what about the other side of it?"
     return "开头讲得很清楚。" if chinese else "That is a clear start."
+
+
+def wrong_claims(said: str, number: str) -> list[str]:
+    """Return the wrong claims on a card of the prompt."""
+    card = re.search(rf"^CARD {number}\n(?:question: |题目：).*?(?=^(?:CARD|DIRECTION|<answer)|\Z)", said, re.M | re.S)
+    return re.findall(r"^- (.+)$", card[0], re.M) if card else []

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,6 @@ ANSWER: dict[Lang, str] = {
     "en": "The pretrained weight stays frozen and the product BA, scaled by alpha over r, is added to it.",
     "zh": "预训练权重冻结不动，把 BA 的乘积按 alpha/r 缩放后加上去。",
 }
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    fake = FakeServer()
-    fake.start()
-    yield fake
-    fake.stop()
 
 
 @pytest.fixture
@@ -181,6 +173,36 @@ async def test_quote_that_was_never_said_gives_no_credit(
     grade = turns[1].data["grade"]
     assert not grade["graded"]
     assert {point["verdict"] for point in grade["points"]} == {"uncertain"}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+async def test_wrong_claim_of_the_card_is_contradicted_and_the_card_says_why(
+    interview: Interview, server: FakeServer, lang: Lang
+) -> None:
+    session = await started(interview, lang)
+    wrong = interview.library.cards["peft-lora-update"].misconceptions[0]
+    turns = await drain(interview.answer(session, wrong.claim.get(lang)))
+    points = {point["id"]: point for point in turns[1].data["grade"]["points"]}
+    assert turns[1].data["grade"]["engine"] == f"llm:{MODEL}"
+    for name in wrong.contradicts:
+        assert points[name]["verdict"] == "contradicted"
+        assert points[name]["why"] == wrong.why.get(lang)
+
+
+async def test_samples_and_second_opinion_are_asked_for_as_the_settings_say(
+    served: Settings, server: FakeServer
+) -> None:
+    server.next_tokens = [("A", 0.8), ("C", 0.2)]
+    settings = served.model_copy(update={"llm_samples": 3, "llm_second_opinion": True})
+    async with interview_desk(settings) as interview:
+        session = await started(interview)
+        turns = await drain(interview.answer(session, ANSWER["en"]))
+        points = turns[1].data["grade"]["points"]
+        assert {point["confidence"] for point in points} == {0.8}
+        assert points[0]["probabilities"] == {"covered": 0.8, "partial": 0.0, "missed": 0.2, "contradicted": 0.0}
+        said = [request["messages"][-1]["content"].splitlines()[-1] for request in server.requests]
+        assert sum(line.startswith("DIRECTION JUDGE") for line in said) == 3
+        assert sum(line.startswith("DIRECTION VERDICT") for line in said) == len(points)
 
 
 async def test_candidate_text_cannot_close_its_fence_or_carry_special_tokens(

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from interviewer.desk import interview_desk
-from interviewer.engines.llm import JudgeReply, LLMEngine
+from interviewer.engines.judging import JudgeReply, LLMJudge
+from interviewer.engines.llm import LLMEngine
 from interviewer.engines.messages import alternating
 from interviewer.engines.model import Message, T, Usage
+from interviewer.engines.offline import OfflineEngine
 from interviewer.engines.openai import OpenAIModel
 from interviewer.interview import Interview
 from interviewer.language import LANGS, Lang
@@ -47,10 +49,17 @@ class Recorder:
                 self.calls.append((list(messages), piece))
             yield piece
 
-    async def parse(self, messages: Sequence[Message], schema: type[T], *, max_tokens: int) -> tuple[T, Usage]:
-        reply, usage = await self._model.parse(messages, schema, max_tokens=max_tokens)
+    async def parse(
+        self, messages: Sequence[Message], schema: type[T], *, max_tokens: int, temperature: float = 0.0
+    ) -> tuple[T, Usage]:
+        reply, usage = await self._model.parse(messages, schema, max_tokens=max_tokens, temperature=temperature)
         self.calls.append((list(messages), usage))
         return reply, usage
+
+    async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
+        shares, usage = await self._model.weigh(messages, options)
+        self.calls.append((list(messages), usage))
+        return shares, usage
 
 
 @asynccontextmanager
@@ -59,7 +68,8 @@ async def recorded(settings: Settings) -> AsyncIterator[tuple[Interview, Recorde
         engine = interview.engine
         assert isinstance(engine, LLMEngine)
         recorder = Recorder(engine.model)  # type: ignore[arg-type]
-        engine.model = recorder
+        judge = LLMJudge(recorder, points_a_call=settings.llm_points_a_call)
+        interview.engine = LLMEngine(judge, interview.library, OfflineEngine(interview.library.glossary))
         yield interview, recorder
 
 
