@@ -75,14 +75,6 @@ def test_kappa_of_full_agreement_on_one_verdict_is_one() -> None:
     assert kappa_interval([point("missed", "missed")] * 3).value == 1.0
 
 
-def test_interval_is_over_questions_not_over_rows() -> None:
-    rows = [("covered", "covered"), ("missed", "missed"), ("covered", "missed"), ("missed", "covered")]
-    one = [point(a, b, group=str(i % 4)) for i in range(5) for a, b in rows]  # type: ignore[arg-type]
-    apart = [point(a, b, group=str(n)) for n, (a, b) in enumerate(rows * 5)]  # type: ignore[arg-type]
-    few, many = kappa_interval(one), kappa_interval(apart)
-    assert few.high - few.low >= many.high - many.low - 0.2
-
-
 def test_auc_inside_an_answer_ignores_how_answers_differ() -> None:
     # A judge that only knows which answer is good ranks nothing inside an answer.
     points = [

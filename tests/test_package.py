@@ -16,7 +16,7 @@ from tests.conftest import Run
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
-    "serve", "vllm", "practice", "grade", "search", "index", "report", "doctor", "cards check", "cards list", "cards show", "cards new",
+    "serve", "vllm", "practice", "grade", "evaluate", "calibrate", "search", "index", "report", "doctor", "cards check", "cards list", "cards show", "cards new",
     "sessions list", "sessions show", "sessions delete", "sessions export", "config show",
 )  # fmt: skip
 READING = ("search", "index", "report", "doctor", "practice", "cards check", "cards list", "cards show", "sessions list", "sessions show", "config show")  # fmt: skip

@@ -1,6 +1,6 @@
 """Sentences that claim nothing of the matter: thanks, boasts, names, doubts about oneself, words that fill a pause.
 
-They are not read where they share no word with the card, so that none of them can move a verdict.
+They are not read where they share at most one word with the card, so that none of them can move a verdict.
 """
 
 import re
@@ -28,8 +28,8 @@ ASIDE = re.compile(
 )
 
 
-def is_aside(sentence: str) -> bool:
-    """Tell whether a sentence reads like an aside; whether it shares a word with the card is the caller's to ask."""
+def is_aside(sentence: str, *, shared: int) -> bool:
+    """Tell whether a sentence is an aside; `shared` says how many terms it has in common with the card: one may be chance."""
     folded = normalise(sentence)
     longest = LONGEST_EN if folded.isascii() else LONGEST_ZH
-    return len(folded) <= longest and bool(ASIDE.search(folded))
+    return shared < 2 and len(folded) <= longest and bool(ASIDE.search(folded))

@@ -31,6 +31,10 @@ PLAINLY = 0.8
 """Share of a claim's terms in one sentence from which a negation in it can only be the claim turned round."""
 
 
+ACCUSED = 0.75
+"""Probability that a contradiction needs: who is right and is told to be wrong stops trusting the judge."""
+
+
 @lru_cache(maxsize=1)
 def _models() -> tuple[CrossEncoder, Stack]:
     """Return what is loaded when the first answer is judged, and then kept."""
@@ -82,8 +86,8 @@ class OfflineJudge:
         return [
             span
             for span in spans
-            if terms & set(self._glossary.terms(span.text))
-            or not (is_aside(span.text) or self._reader.closest(span.text, texts) < FAR)
+            if not is_aside(span.text, shared=(shared := len(terms & set(self._glossary.terms(span.text)))))
+            and (shared or self._reader.closest(span.text, texts) >= FAR)
         ]
 
     def _found(self, claim: Claim, task: JudgingTask, reading: Reading) -> Found:
@@ -95,11 +99,16 @@ class OfflineJudge:
         read = cross.read(claim.text, spans)
         shares = stack.probabilities(features_of(found.signals, read.logits))
         signals = found.signals
-        turned = signals.turned and signals.recall >= PLAINLY
-        if signals.wrong_said or turned or (found.wrong and shares["covered"] < 0.5):
+        # A card says better what contradicts its points: this is for points that stand alone.
+        turned = bool(signals.turned) and not claim.keys and signals.recall >= PLAINLY and len(found.nearest.spans) == 1
+        if signals.wrong_said or turned or (found.wrong and signals.said < 0.5 and shares["covered"] < 0.5):
             shares = CAUGHT
+        elif found.rejected:
+            said = 1 - shares["contradicted"]
+            shares = {label: 0.0 if label == "contradicted" else share / said for label, share in shares.items()}
         likeliest = max(shares, key=lambda label: shares[label])
-        verdict: Verdict = likeliest if shares[likeliest] >= stack.unsure else "uncertain"
+        needed = ACCUSED if likeliest == "contradicted" else stack.unsure
+        verdict: Verdict = likeliest if shares[likeliest] >= needed else "uncertain"
         evidence: tuple[Span, ...] = ()
         why = ""
         if likeliest == "contradicted" and turned:

@@ -72,11 +72,14 @@ class Signals:
     """Largest share of the terms of a wrong claim in one sentence."""
 
     def as_features(self) -> tuple[float, ...]:
-        """Return the numbers, in order."""
-        return astuple(self)
+        """Return the numbers that are weighed, in order."""
+        return tuple(value for name, value in zip(ALL, astuple(self), strict=True) if name not in RULES)
 
 
-NAMES = tuple(field.name for field in fields(Signals))
+RULES = frozenset({"wrong_said", "wrong_meant"})
+"""Signals that decide by rule: too rare to be weighed."""
+ALL = tuple(field.name for field in fields(Signals))
+NAMES = tuple(name for name in ALL if name not in RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,8 @@ class Found:
     wrong: WrongClaim | None = None
     """A wrong claim that was made, or meant."""
     wrong_window: Window | None = None
+    rejected: bool = False
+    """Whether a wrong claim was spoken of and not made: named to reject it."""
 
 
 class Reader:
@@ -169,7 +174,14 @@ class Reader:
             ),
         )
         mistake, window = made or meant or (None, None)
-        return Found(signals=signals, nearest=nearest, wrong=mistake, wrong_window=window)
+        spoken_of = any(said(m.keys, w) == 1.0 for m in mine for w in reading.windows)
+        return Found(
+            signals=signals,
+            nearest=nearest,
+            wrong=mistake,
+            wrong_window=window,
+            rejected=spoken_of and mistake is None,
+        )
 
     def _nearness(self, claim: Claim, window: Window, asked: frozenset[str]) -> float:
         by_words = self._recall(claim.text, window.terms, asked)
@@ -205,6 +217,8 @@ class Reader:
         return sum(weight for term, weight in weights.items() if term in there) / total if total else 0.0
 
     def _turned_round(self, claim: Claim, window: Window) -> bool:
+        if claim.keys and (negations(claim.text) or len(window.spans) > 1):
+            return False  # a card's misconceptions say better what contradicts such a point
         terms = frozenset(self._glossary.terms(claim.text))
         for one, other in OPPOSITES:
             for here, there in ((one, other), (other, one)):

@@ -12,7 +12,7 @@ from interviewer.language import LANGS
 from interviewer.library import Library, Passage
 from interviewer.retrieval.index import SearchIndex
 
-RELEVANT = 0.6
+RELEVANT = 0.68
 """Least nearness (cosine of the nearest passage + KNOWN_SHARE * share of known terms) of words that the notes hold
 something on; chosen on the lists of tests/test_retrieval.py."""
 KNOWN_SHARE = 0.3
