@@ -69,7 +69,6 @@ ASIDES = {
     },
 }
 """Sentences that claim nothing, before and after an answer."""
-Score = Callable[[JudgingTask], Sequence[float]]
 
 
 def note(text: str) -> None:

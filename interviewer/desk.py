@@ -11,7 +11,6 @@ from interviewer.engines.base import Engine
 from interviewer.engines.model import ChatModel
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ModelUnavailable, unwritable
-from interviewer.grading.grade import Judge
 from interviewer.interview import Interview, open_interview
 from interviewer.library import Library, library_of
 from interviewer.progress import SessionSettings
@@ -45,13 +44,6 @@ async def engine_for(settings: Settings, library: Library) -> AsyncIterator[Engi
             second_opinion=settings.llm_second_opinion,
         )
         yield LLMEngine(judge, library, offline)
-
-
-@asynccontextmanager
-async def judge_for(settings: Settings, library: Library) -> AsyncIterator[Judge]:
-    """Open the judge of the settings for answers that belong to no session. Raises as `model_for`."""
-    async with engine_for(settings, library) as engine:
-        yield engine
 
 
 @asynccontextmanager

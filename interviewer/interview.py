@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,25 +145,30 @@ class Interview:
         async for event in self._say(session_id, "answer", text=clean):
             yield event
 
-    async def assess(self, session_id: str, card_id: str, claimed: Sequence[str]) -> Transcript:
-        """Write down which points of a card the candidate says were said, of those that the judge couldn't tell.
+    async def assess(self, session_id: str, claimed: Collection[tuple[str, str]]) -> Transcript:
+        """Write down which points the candidate says were said, of all that the judge couldn't tell, by card and point.
 
         They count in no score; the report shows them apart.
 
         Raises:
-            SessionError: a point is not open to it.
+            SessionError: a point is not open to it; nothing was written.
         """
         async with self._lock(session_id):
             transcript = await self.store.transcript(session_id)
-            open_points = open_to_self_assessment(transcript, self.library.cards)
-            if wrong := [name for name in claimed if (card_id, name) not in open_points]:
+            before = open_to_self_assessment(transcript, self.library.cards)
+            if wrong := [point for card, point in claimed if (card, point) not in before]:
                 raise SessionError(
                     f"{', '.join(wrong)} can't be assessed: only points that the judge left uncertain can"
                 )
-            data = {"card": card_id, "claimed": sorted(claimed)}
-            turn = transcript.next("self_assessment", data=data, at=self._clock())
-            await self.store.append(session_id, turn)
-            return transcript.plus(turn)
+            for name in dict.fromkeys(card for card, _ in before):
+                now_claimed = sorted(point for card, point in claimed if card == name)
+                if now_claimed == sorted(point for (card, point), said in before.items() if said and card == name):
+                    continue
+                data = {"card": name, "claimed": now_claimed}
+                turn = transcript.next("self_assessment", data=data, at=self._clock())
+                await self.store.append(session_id, turn)
+                transcript = transcript.plus(turn)
+            return transcript
 
     async def move(self, session_id: str, move: Move) -> AsyncIterator[Event]:
         """Ask for a hint, skip, go back, see the reference answer, or stop."""

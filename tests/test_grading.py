@@ -167,3 +167,20 @@ def test_grade_of_a_missing_file_is_one_line_and_exit_2(run: Run, tmp_path: Path
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("error: cannot read")
+
+
+@pytest.mark.parametrize(
+    ("claim", "answer"),
+    [
+        ("Water boils at 100 degrees.", "it boils at 100 degrees and then, " * 400),
+        ("水在一百度沸腾。", "水烧到一百度就开了，然后呢，" * 400),
+        ("water boils at 100 degrees " * 300, "It boils at 100 degrees in the sun."),
+        ("水在一百度沸腾，" * 300, "It boils at 100 degrees. " * 700),
+    ],
+    ids=["one long sentence", "one long sentence in Chinese", "long point", "long point and long answer"],
+)
+def test_what_is_longer_than_the_model_reads_is_judged_in_parts(claim: str, answer: str) -> None:
+    one = JudgingTask(question="", answer=answer, lang="en", claims=(Claim(id="a", text=claim, weight=1.0, keys=()),))
+    (verdict,) = OfflineJudge(glossary()).verdicts(one)
+    assert sum(verdict.probabilities.values()) == pytest.approx(1.0, abs=1e-3)
+    assert all(answer[span.start : span.end] == span.text for span in verdict.evidence)

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
+from interviewer.cli.practice import Terminal
 from interviewer.desk import interview_desk
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import SessionError
@@ -66,7 +68,7 @@ async def test_what_the_judge_cannot_tell_is_asked_about_in_the_candidates_words
 async def test_a_ticked_point_is_counted_apart_and_changes_no_score(interview: Interview) -> None:
     session, card, point = await answered(interview)
     before = make_report(await interview.store.transcript(session), interview.library)
-    transcript = await interview.assess(session, card, [point])
+    transcript = await interview.assess(session, [(card, point)])
     after = make_report(transcript, interview.library)
     assert before.score == after.score == 1.0
     assert (before.self_assessed, after.self_assessed) == ((0, 1), (1, 1))
@@ -76,8 +78,8 @@ async def test_a_ticked_point_is_counted_apart_and_changes_no_score(interview: I
 
 async def test_it_can_be_taken_back(interview: Interview) -> None:
     session, card, point = await answered(interview)
-    await interview.assess(session, card, [point])
-    transcript = await interview.assess(session, card, [])
+    await interview.assess(session, [(card, point)])
+    transcript = await interview.assess(session, [])
     assert make_report(transcript, interview.library).self_assessed == (0, 1)
 
 
@@ -86,7 +88,7 @@ async def test_only_what_was_left_uncertain_can_be_ticked(interview: Interview) 
     decided = interview.library.cards[card].points[0].id
     length = len((await interview.store.transcript(session)).turns)
     with pytest.raises(SessionError, match="only points that the judge left uncertain"):
-        await interview.assess(session, card, [decided])
+        await interview.assess(session, [(card, decided)])
     assert len((await interview.store.transcript(session)).turns) == length
 
 
@@ -97,7 +99,7 @@ async def test_a_session_goes_on_after_a_tick(interview: Interview) -> None:
     await drain(interview.answer(session, SAID["en"]))
     transcript = await interview.store.transcript(session)
     (card, point), *_ = open_to_self_assessment(transcript, interview.library.cards)
-    await interview.assess(session, card, [point])
+    await interview.assess(session, [(card, point)])
     assert progress(await interview.store.transcript(session)).pending is None
     turns = await drain(interview.answer(session, SAID["en"]))
     assert "grade" in [turn.kind for turn in turns]
@@ -110,3 +112,32 @@ async def test_the_page_lists_what_is_uncertain_and_keeps_the_tick(interview: In
     assert box.visible
     assert box.value == [f"{card}/{point}"]
     assert (await page.reload(session))[4].value == [f"{card}/{point}"]
+
+
+async def test_in_the_terminal_said_ticks_lists_and_refuses_numbers_that_are_none(
+    interview: Interview, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, card, point = await answered(interview)
+    terminal = Terminal(settings, as_json=False)
+    key = (card, point)
+
+    async def said(line: str) -> tuple[bool, str]:
+        await terminal._take(interview, session, line, "en")
+        transcript = await interview.store.transcript(session)
+        return open_to_self_assessment(transcript, interview.library.cards)[key], capsys.readouterr().err
+
+    assert await said("/said 1") == (True, ANY)
+    ticked, told = await said("/said")
+    assert ticked
+    assert "1 [x]" in told
+    ticked, told = await said("/said 7 x")
+    assert ticked
+    assert "no such point: 7 x" in told
+    assert (await said("/said 0"))[0] is False
+
+
+async def test_the_same_tick_twice_is_written_once(interview: Interview) -> None:
+    session, card, point = await answered(interview)
+    once = await interview.assess(session, [(card, point)])
+    twice = await interview.assess(session, [(card, point)])
+    assert len(once.turns) == len(twice.turns)

@@ -36,7 +36,7 @@ from interviewer.library import Library
 from interviewer.retrieval.embedder import MAX_TOKENS, MODEL_FOLDER
 from training.corpus import Pair, glossary_words, held_out, parallel, shipped_library
 from training.onnx_export import INPUTS, export_float, quantise
-from training.steps import batches, half_precision, padded, take_step
+from training.steps import CHECKPOINTS, batches, half_precision, padded, take_step
 
 ROOT = Path(__file__).resolve().parents[1]
 SENTENCES = ROOT / "training" / "sentences.txt"
@@ -355,7 +355,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.bilingual", description=__doc__)
     parser.add_argument("--minutes", type=float, default=22, help="how long to train")
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="folder of the checkpoints")
+    parser.add_argument("--work", type=Path, default=CHECKPOINTS, help="folder of the checkpoints")
     parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder of the exported model")
     parser.add_argument("--measure", action="store_true", help="only measure what is in both folders")
     return parser.parse_args()

@@ -10,7 +10,6 @@ import json
 import math
 import random
 import re
-import shutil
 import tempfile
 import time
 import warnings
@@ -33,7 +32,7 @@ from interviewer.language import LANGS, Lang, language_of
 from interviewer.library import Library
 from training.corpus import shipped_library
 from training.onnx_export import export_float, quantise
-from training.steps import BATCH, batches, half_precision, padded, take_step
+from training.steps import BATCH, CHECKPOINTS, batches, half_precision, padded, take_step
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIALS = ROOT / "tests" / "data" / "trials"
@@ -255,14 +254,13 @@ def train(
             )
 
 
-def export(model: PairModel, tokenizer_file: Path, target: Path) -> None:
-    """Write the int8 model and its tokenizer."""
+def export(model: PairModel, target: Path) -> None:
+    """Write the int8 model; its tokenizer is the encoder's."""
     target.mkdir(parents=True, exist_ok=True)
     model.encoder.set_attn_implementation("eager")
     with tempfile.TemporaryDirectory() as name:
         export_float(model, Path(name) / "float.onnx", outputs=("tokens", "whole"))
         quantise(Path(name) / "float.onnx", target / "model.int8.onnx")
-    shutil.copy(tokenizer_file, target / "tokenizer.json")
 
 
 def arguments() -> argparse.Namespace:
@@ -271,7 +269,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=40, help="most minutes of the first stage, 3 epochs at most")
     parser.add_argument("--more", type=float, default=17, help="most minutes of the second, with asides, 1.5 epochs")
     parser.add_argument("--part", type=float, default=1.0, help="share of the training cards: for a learning curve")
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="folder of the checkpoints")
+    parser.add_argument("--work", type=Path, default=CHECKPOINTS, help="folder of the checkpoints")
     parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder of the exported model")
     return parser.parse_args()
 
@@ -303,7 +301,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), work / "model.pt")
     (work / "run.json").write_text(json.dumps(run) + "\n", "utf-8")
-    export(model, base / "tokenizer.json", args.out)
+    export(model, args.out)
 
 
 if __name__ == "__main__":

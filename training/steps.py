@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 Item = TypeVar("Item")
+CHECKPOINTS = Path(__file__).with_name("checkpoints")
+"""Where float models are kept, unless told otherwise."""
 BATCH = 32
 POOL = 64 * BATCH
 """Items that are sorted by length together: enough that batches hold little padding, few enough to stay mixed."""

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from interviewer.calibration import Agreement, Calibration, find, folder, keep, key_of, trust
 from interviewer.cli.shared import put, say
-from interviewer.desk import judge_for
+from interviewer.desk import engine_for
 from interviewer.engines.offline import OfflineEngine
 from interviewer.errors import ConfigError, unwritable
 from interviewer.evaluation.judged import JudgedAnswer, judge_all, set_beside, task_for
@@ -38,7 +38,7 @@ async def calibrate(settings: Settings, *, answers: int, as_json: bool) -> int:
     library = open_library(data_folder("knowledge"), cache=settings.parsed_cards)
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
-        judge = await stack.enter_async_context(judge_for(settings, library))
+        judge = await stack.enter_async_context(engine_for(settings, library))
         if judge.name == OfflineEngine.name:
             # Its weights were fitted on the very answers that a model is measured on.
             say("the offline judge was measured on the test split when it was made; a model is needed to calibrate")

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from interviewer.cli.shared import put, say
-from interviewer.desk import judge_for
+from interviewer.desk import engine_for
 from interviewer.errors import ConfigError
 from interviewer.evaluation.judged import JudgedAnswer, judge_all
 from interviewer.evaluation.report import Evaluation
@@ -55,7 +55,7 @@ async def judged(answers: list[LabelledAnswer], settings: Settings) -> Evaluatio
     library = library_of(settings)
     done: list[JudgedAnswer] = []
     async with AsyncExitStack() as stack:
-        judge = await stack.enter_async_context(judge_for(settings, library))
+        judge = await stack.enter_async_context(engine_for(settings, library))
         bar = stack.enter_context(Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()))
         task = bar.add_task("judging", total=len(answers))
         try:

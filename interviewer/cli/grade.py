@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from rich.console import Console
 from rich.progress import Progress
 
-from interviewer.desk import judge_for
+from interviewer.desk import engine_for
 from interviewer.errors import ConfigError
 from interviewer.grading.grade import Claim, Judge, JudgingTask
 from interviewer.grading.pipeline import grade
@@ -50,7 +50,7 @@ async def grade_file(file: Path, *, output: Path | None, settings: Settings) -> 
     words = library.glossary
     done = bad = 0
     async with AsyncExitStack() as stack:
-        judge = await stack.enter_async_context(judge_for(settings, library))
+        judge = await stack.enter_async_context(engine_for(settings, library))
         target = stack.enter_context(_writable(output)) if output else sys.stdout
         bar = stack.enter_context(Progress(console=Console(stderr=True), disable=not (output and sys.stderr.isatty())))
         task = bar.add_task("grading", total=sum(bool(line.strip()) for line in lines))

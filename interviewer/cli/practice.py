@@ -28,9 +28,10 @@ HELP: dict[Lang, str] = {
 }
 SAID = ("/said", "/说过")
 UNCERTAIN: dict[Lang, str] = {
-    "en": "The judge could not tell these; they are not in the score. /said 1 2 ticks those that you said:",
-    "zh": "下面几点评不准，不计入得分。用 /说过 1 2 勾选你说到的：",
+    "en": "The judge could not tell these; they are not in the score. /said 1 2 ticks those that you said, /said 0 none:",
+    "zh": "下面几点评不准，不计入得分。用 /说过 1 2 勾选你说到的，/说过 0 全部取消：",
 }
+NO_SUCH_POINT: dict[Lang, str] = {"en": "no such point: {}; nothing was changed", "zh": "没有这样的编号：{}；没有改动"}
 NONE_UNCERTAIN: dict[Lang, str] = {"en": "No point is uncertain.", "zh": "没有评不准的得分点。"}
 MARKS = {"covered": "✔", "partial": "◐", "missed": "✘", "contradicted": "⚠", "uncertain": "?"}
 
@@ -106,12 +107,14 @@ class Terminal:
         await self._show(events, interview, session_id)
 
     async def _assess(self, interview: Interview, session_id: str, numbers: list[str]) -> None:
-        """Write down which uncertain points the candidate says were said: by their numbers, all of them at once."""
+        """Write down which uncertain points the candidate says were said, all by their numbers; without any, list them."""
         transcript = await interview.store.transcript(session_id)
-        open_points = list(open_to_self_assessment(transcript, interview.library.cards))
-        chosen = [open_points[int(n) - 1] for n in numbers if n.isdigit() and 0 < int(n) <= len(open_points)]
-        for name in dict.fromkeys(card for card, _ in open_points):
-            transcript = await interview.assess(session_id, name, [point for card, point in chosen if card == name])
+        points = dict(enumerate(open_to_self_assessment(transcript, interview.library.cards), start=1))
+        chosen = {word: points.get(int(word)) if word.isdecimal() else None for word in numbers if word != "0"}
+        if wrong := [word for word, point in chosen.items() if point is None]:
+            self._say(NO_SUCH_POINT[self._lang].format(" ".join(wrong)))
+        elif numbers:  # 0 alone takes every tick back
+            transcript = await interview.assess(session_id, [point for point in chosen.values() if point])
         self._uncertain(transcript, interview.library)
 
     def _uncertain(self, transcript: Transcript, library: Library) -> None:

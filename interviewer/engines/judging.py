@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -64,12 +64,6 @@ class JudgeReply(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     points: list[PointReply] = Field(min_length=1, max_length=MAX_POINTS)
-
-
-class SecondOpinion(BaseModel):
-    """The letter of one verdict."""
-
-    verdict: Literal["A", "B", "C", "D"]
 
 
 class LLMJudge:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from interviewer.grading.crossencoder import MODEL_FOLDER, Numbers
+from interviewer.grading.crossencoder import MODEL_FOLDER
 from interviewer.grading.signals import Signals
 from interviewer.labels import LABELS, Label
+from interviewer.onnx import Numbers
 
 Doubles = npt.NDArray[np.float64]
 FILE = MODEL_FOLDER / "stack.json"

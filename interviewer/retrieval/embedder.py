@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interviewer.errors import ConfigError
+from interviewer.onnx import Transformer
 from interviewer.settings import MINILM
 
 Vectors = npt.NDArray[np.float32]
@@ -43,19 +44,8 @@ class MiniLM:
     dimension = 384
 
     def __init__(self) -> None:
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
-        options.log_severity_level = 3
-        # Two models take turns: the threads of one must not spin while the other works.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            MODEL_FOLDER / "model.int8.onnx", options, providers=["CPUExecutionProvider"]
-        )
-        self._tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._model = Transformer(MODEL_FOLDER / "model.int8.onnx")
+        self._model.tokenizer.enable_truncation(MAX_TOKENS)
         # A sentence is asked for its own vector and for those of its tokens.
         self._states = lru_cache(maxsize=256)(self._run)
 
@@ -73,11 +63,8 @@ class MiniLM:
         return unit
 
     def _run(self, text: str) -> Vectors:
-        ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        (states,) = self._session.run(None, inputs)
-        found: Vectors = states[0].astype(np.float32)
-        return found
+        (states,) = self._model.run(self._model.tokenizer.encode(text))
+        return states
 
 
 def _unit(vector: Vectors) -> Vectors:

@@ -148,20 +148,14 @@ class Page:
     async def assess(self, session_id: str, said: list[str]) -> tuple[Any, ...]:
         """Write down which of the uncertain points the candidate says were said."""
         with _told():
-            transcript = await self._interview.store.transcript(session_id)
-            for card in dict.fromkeys(card for card, _ in self._open(transcript)):
-                claimed = [name.split("/")[1] for name in said if name.split("/")[0] == card]
-                transcript = await self._interview.assess(session_id, card, claimed)
-            return self._views(transcript)
-
-    def _open(self, transcript: Transcript) -> dict[tuple[str, str], bool]:
-        return open_to_self_assessment(transcript, self._interview.library.cards)
+            claimed = [(card, point) for card, _, point in (name.partition("/") for name in said)]
+            return self._views(await self._interview.assess(session_id, claimed))
 
     def _said(self, transcript: Transcript) -> gr.CheckboxGroup:
         """Return the box that lists what the judge couldn't tell."""
         lang = progress(transcript).settings.lang
-        found = self._open(transcript)
         cards = self._interview.library.cards
+        found = open_to_self_assessment(transcript, cards)
         return gr.CheckboxGroup(
             choices=[(cards[card].point(point).text.get(lang), f"{card}/{point}") for card, point in found],
             value=[f"{card}/{point}" for (card, point), claimed in found.items() if claimed],
