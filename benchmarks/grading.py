@@ -18,15 +18,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score, roc_auc_score, roc_curve
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score, roc_curve
 
+from interviewer.calibration import SHIPPED, Agreement, Calibration, key_of
 from interviewer.evaluation.judged import JudgedAnswer, JudgedPoint, set_beside, task_for
-from interviewer.evaluation.metrics import by_answer, by_point, inside_an_answer, kappa_interval
+from interviewer.evaluation.metrics import blind_agreement, by_answer, by_point, inside_an_answer, kappa_interval
 from interviewer.evaluation.report import Evaluation
 from interviewer.grading.gates import judged_sentences
 from interviewer.grading.grade import JudgingTask
@@ -34,9 +36,10 @@ from interviewer.grading.offline import OfflineJudge
 from interviewer.grading.pipeline import grade
 from interviewer.grading.signals import Reader
 from interviewer.labels import LABELS, LabelledAnswer, read_labelled, split_of
+from interviewer.language import language_of
 from interviewer.library import Library, open_library
 from interviewer.retrieval.embedder import bilingual
-from interviewer.settings import data_folder
+from interviewer.settings import Settings, data_folder
 
 OTHERS = Path(__file__).parents[2] / "shared" / "grading"
 ASIDES = {
@@ -103,8 +106,6 @@ def bare(task: JudgingTask) -> JudgingTask:
 
 def across(task: JudgingTask) -> JudgingTask:
     """Put the claims into the language that the answer is not in, with nothing else to go by."""
-    from interviewer.language import language_of
-
     other = language_of(task.answer) == task.lang
     claims = tuple(replace(c, text=c.translated if other else c.text, translated="", keys=()) for c in task.claims)
     return replace(task, claims=claims, wrong_claims=())
@@ -330,27 +331,35 @@ async def measure(*, quick: bool) -> dict[str, Any]:
 
 def agreement(answers: Sequence[LabelledAnswer]) -> dict[str, Any]:
     """Return how far the second reader agrees, over all answers, by language and kind."""
-    parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    read = 0
+    parts: dict[str, list[LabelledAnswer]] = defaultdict(list)
     for answer in answers:
-        read += answer.blind is not None
-        for name, second in (answer.blind or {}).items():
+        if answer.blind is not None:
             for part in ("all", answer.lang, answer.kind):
-                parts[part].append((answer.verdicts[name], second))
-    return {
-        "answers_read": read,
-        **{
-            part: {
-                "points": len(rows),
-                "accuracy": round(float(np.mean([a == b for a, b in rows])), 3),
-                "kappa_of_four": round(float(cohen_kappa_score(*zip(*rows, strict=True))), 3),
-            }
-            for part, rows in parts.items()
+                parts[part].append(answer)
+    return {"answers_read": len(parts["all"]), **{part: blind_agreement(rows) for part, rows in parts.items()}}
+
+
+def keep(report: dict[str, Any]) -> None:
+    """Write what the product says of its judge: interviewer/grading/judge/agreement.json."""
+    calibration = Calibration(
+        judge=OfflineJudge.name,
+        key=key_of(Settings(), OfflineJudge.name),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        answers=report["test"]["answers"],
+        by_language={
+            lang: Agreement(points=row["points"], kappa=row["kappa"][0], bias=row["bias"])
+            for lang, row in report["test"]["language"].items()
         },
-    }
+    )
+    SHIPPED.write_text(json.dumps(calibration.as_json(), indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="leave out fairness and the sets from elsewhere")
-    print(json.dumps(asyncio.run(measure(quick=parser.parse_args().quick)), indent=2))
+    parser.add_argument("--keep", action="store_true", help="write the agreement that the product shows of its judge")
+    arguments = parser.parse_args()
+    figures = asyncio.run(measure(quick=arguments.quick))
+    if arguments.keep:
+        keep(figures)
+    print(json.dumps(figures, indent=2))

@@ -126,8 +126,8 @@ def page(report: dict[str, Any]) -> str:
         "",
         f"{second['answers_read']} answers, all splits.",
         "",
-        row("part", "points", "same verdict", "kappa of four"),
-        "|---|---|---|---|",
+        row("part", "points", "same verdict", "kappa, covered or not", "kappa of four"),
+        "|---|---|---|---|---|",
         *(row(part, *figures.values()) for part, figures in second.items() if isinstance(figures, dict)),
         "",
     ]

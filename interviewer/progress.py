@@ -67,6 +67,11 @@ class Asked:
         """Whether it was graded or skipped."""
         return bool(self.grades) or self.skipped or self.left
 
+    @property
+    def awaits_an_answer(self) -> bool:
+        """Whether a follow-up was put and not answered."""
+        return bool(self.follow_ups and self.grades) and self.follow_ups[-1].number > self.grades[-1].number
+
     def grade(self, card: Card) -> Grade | None:
         """Return the card's grade over all answers to it, hints paid for; None when nothing was answered."""
         if not self.grades:
@@ -189,11 +194,14 @@ def open_to_self_assessment(transcript: Transcript, cards: Mapping[str, Card]) -
     By card and point, in the order of the session.
     """
     found: dict[tuple[str, str], bool] = {}
-    for asked in progress(transcript).asked:
+    where = progress(transcript)
+    for asked in where.asked:
         card = cards.get(asked.card_id)
         grade = asked.grade(card) if card else None
         if card is None or grade is None or follow_up_point(asked, card) is not None:
             continue
+        if asked is where.current and not where.closed and asked.awaits_an_answer:
+            continue  # its wording would answer the follow-up
         for point in grade.points:
             if point.verdict == "uncertain":
                 found[card.id, point.id] = point.id in asked.claimed

@@ -141,3 +141,13 @@ async def test_the_same_tick_twice_is_written_once(interview: Interview) -> None
     once = await interview.assess(session, [(card, point)])
     twice = await interview.assess(session, [(card, point)])
     assert len(once.turns) == len(twice.turns)
+
+
+async def test_a_point_is_not_shown_to_be_ticked_while_it_is_asked_about(interview: Interview) -> None:
+    session = await interview.open(SessionSettings(questions=1, seed=2, topics=("peft",)))
+    await drain(interview.go_on(session))
+    turns = await drain(interview.answer(session, SAID["en"]))
+    assert turns[-1].kind == "follow_up"
+    assert open_to_self_assessment(await interview.store.transcript(session), interview.library.cards) == {}
+    await drain(interview.move(session, "stop"))
+    assert open_to_self_assessment(await interview.store.transcript(session), interview.library.cards)

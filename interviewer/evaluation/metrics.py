@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from interviewer.evaluation.judged import JudgedAnswer, JudgedPoint
-from interviewer.labels import LABELS
+from interviewer.labels import LABELS, LabelledAnswer
 
 Numbers = npt.NDArray[np.float64]
 RESAMPLES = 1000
@@ -137,13 +137,10 @@ def by_pair(answers: Sequence[JudgedAnswer]) -> dict[str, Any]:
     )
 
 
-def blind_agreement(answers: Iterable[JudgedAnswer]) -> dict[str, Any]:
+def blind_agreement(answers: Iterable[LabelledAnswer]) -> dict[str, Any]:
     """Return how far two readers agree who labelled the same answers."""
     rows = [
-        (a.labelled.verdicts[name], second)
-        for a in answers
-        for name, second in (a.labelled.blind or {}).items()
-        if name in a.labelled.verdicts
+        (a.verdicts[name], second) for a in answers for name, second in (a.blind or {}).items() if name in a.verdicts
     ]
     if not rows:
         return {"points": 0}

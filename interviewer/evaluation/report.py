@@ -61,7 +61,7 @@ class Evaluation:
             },
             "scores": by_answer(self.answers),
             "pairs": by_pair(self.answers),
-            "second_reader": blind_agreement(self.answers),
+            "second_reader": blind_agreement(a.labelled for a in self.answers),
         }
 
     def _parts(self) -> Mapping[str, Mapping[str, Sequence[JudgedPoint]]]:
