@@ -19,7 +19,7 @@ COMMANDS = (
     "serve", "vllm", "practice", "grade", "evaluate", "calibrate", "search", "index", "report", "doctor", "cards check", "cards list", "cards show", "cards new",
     "sessions list", "sessions show", "sessions delete", "sessions export", "config show",
 )  # fmt: skip
-READING = ("search", "index", "report", "doctor", "practice", "cards check", "cards list", "cards show", "sessions list", "sessions show", "config show")  # fmt: skip
+READING = ("search", "index", "report", "doctor", "practice", "evaluate", "calibrate", "cards check", "cards list", "cards show", "sessions list", "sessions show", "config show")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The adapter to OpenAI-compatible servers: LangChain's chat model behind `ChatModel`."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -77,12 +78,11 @@ class OpenAIModel:
                 else:
                     reply += piece
         try:
-            return schema.model_validate_json(_json_in(reply)), usage
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            where = ".".join(map(str, wrong["loc"]))
+            # Not strict: models leave line breaks in strings as they are, grammar or not.
+            return schema.model_validate(json.loads(_json_in(reply), strict=False)), usage
+        except ValueError as error:
             raise BadModelOutput(
-                f"{self.name} replied with something else than asked: {where} {wrong['msg']}", reply=reply[:2000]
+                f"{self.name} replied with something else than asked: {_wrong(error)}", reply=reply[:2000]
             ) from error
 
     async def weigh(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[dict[str, float], Usage]:
@@ -148,6 +148,13 @@ class OpenAIModel:
             raise ModelUnavailable(f"the model server at {self._url} took longer than {self._seconds:g} s") from error
         except (openai.OpenAIError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"the model server at {self._url} answered with an error: {_said(error)}") from error
+
+
+def _wrong(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return f"Invalid JSON: {error}"
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))} {first['msg']}"
 
 
 def _said(error: Exception) -> str:

@@ -80,6 +80,8 @@ class FakeServer:
             await asyncio.sleep(60 if fault == "hang" else 0)
             return JSONResponse(self._weighed())
         text = WRONG.get(fault) or good(body["messages"])
+        if fault == "raw line breaks":
+            text = re.sub(r'("reason": ?")', r"\1\n", text)
         if fault == "truncated":
             text = text[: len(text) // 2]
         return StreamingResponse(self._chunks(text, fault), media_type="text/event-stream")

@@ -189,6 +189,13 @@ async def test_wrong_claim_of_the_card_is_contradicted_and_the_card_says_why(
         assert points[name]["why"] == wrong.why.get(lang)
 
 
+async def test_a_raw_line_break_inside_a_string_of_the_reply_is_read(interview: Interview, server: FakeServer) -> None:
+    session = await started(interview, "en")
+    server.faults = ["raw line breaks"]
+    turns = await drain(interview.answer(session, "W0 stays frozen and the product BA is added to it."))
+    assert turns[1].data["grade"]["engine"] == f"llm:{MODEL}"
+
+
 async def test_samples_and_second_opinion_are_asked_for_as_the_settings_say(
     served: Settings, server: FakeServer
 ) -> None:
