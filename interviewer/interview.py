@@ -41,6 +41,7 @@ from interviewer.progress import (
     Move,
     Progress,
     SessionSettings,
+    changed_claims,
     follow_up_point,
     open_to_self_assessment,
     progress,
@@ -155,16 +156,8 @@ class Interview:
         """
         async with self._lock(session_id):
             transcript = await self.store.transcript(session_id)
-            before = open_to_self_assessment(transcript, self.library.cards)
-            if wrong := [point for card, point in claimed if (card, point) not in before]:
-                raise SessionError(
-                    f"{', '.join(wrong)} can't be assessed: only points that the judge left uncertain can"
-                )
-            for name in dict.fromkeys(card for card, _ in before):
-                now_claimed = sorted(point for card, point in claimed if card == name)
-                if now_claimed == sorted(point for (card, point), said in before.items() if said and card == name):
-                    continue
-                data = {"card": name, "claimed": now_claimed}
+            for card, points in changed_claims(open_to_self_assessment(transcript, self.library.cards), claimed):
+                data = {"card": card, "claimed": points}
                 turn = transcript.next("self_assessment", data=data, at=self._clock())
                 await self.store.append(session_id, turn)
                 transcript = transcript.plus(turn)

@@ -1,10 +1,11 @@
 """Where a session stands: everything is derived from its transcript."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from interviewer.cards import Bilingual, Card
+from interviewer.errors import SessionError
 from interviewer.grading.grade import Grade, PointGrade, Verdict, score_of
 from interviewer.language import Lang
 from interviewer.transcript import Transcript, Turn
@@ -206,6 +207,20 @@ def open_to_self_assessment(transcript: Transcript, cards: Mapping[str, Card]) -
             if point.verdict == "uncertain":
                 found[card.id, point.id] = point.id in asked.claimed
     return found
+
+
+def changed_claims(
+    before: Mapping[tuple[str, str], bool], claimed: Collection[tuple[str, str]]
+) -> list[tuple[str, list[str]]]:
+    """Return the cards on which the candidate's claims are new, each with all that is claimed on it.
+
+    Raises:
+        SessionError: a point is not open to self-assessment.
+    """
+    if wrong := [point for card, point in claimed if (card, point) not in before]:
+        raise SessionError(f"{', '.join(wrong)} can't be assessed: only points that the judge left uncertain can")
+    moved = {card for (card, point), said in before.items() if said != ((card, point) in claimed)}
+    return [(name, sorted(point for card, point in claimed if card == name)) for name in sorted(moved)]
 
 
 def follow_up_point(asked: Asked, card: Card) -> str | None:
